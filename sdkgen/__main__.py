@@ -1,0 +1,5 @@
+"""Runs the command line as ``python -m sdkgen``."""
+
+from sdkgen.cli import main
+
+main()

@@ -1,0 +1,60 @@
+"""What a converter made: the file, and the record of it that goes into the manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+Format: TypeAlias = Literal["tflite", "coreml", "onnx"]
+Precision: TypeAlias = Literal["fp16", "fp32"]
+Layout: TypeAlias = Literal["standard", "merged"]
+
+SUFFIXES: dict[Format, str] = {"tflite": ".tflite", "coreml": ".mlpackage", "onnx": ".onnx"}
+
+
+class Record(BaseModel):
+    """A record that is written to JSON in the order of its fields."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class TensorRecord(Record):
+    """An input or output as a runtime sees it."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    description: str = ""
+
+
+class ArtifactRecord(Record):
+    """Everything about an artifact that a reader of the manifest needs, and what tells whether it is the same file."""
+
+    path: str
+    model: str
+    format: Format
+    precision: Precision
+    outputs_layout: Layout
+    bytes: int
+    sha256: str
+    ops: dict[str, int]
+    inputs: tuple[TensorRecord, ...]
+    outputs: tuple[TensorRecord, ...]
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A converted model on this host: ``path`` is a file, or a folder for Core ML."""
+
+    path: Path
+    record: ArtifactRecord
+
+
+def tool_versions(*packages: str) -> dict[str, str]:
+    """Return the installed versions of ``packages`` (and sdkgen's own), sorted by name."""
+    return {package: metadata.version(package) for package in sorted({"sdkgen", *packages})}

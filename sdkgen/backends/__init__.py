@@ -1,0 +1,1 @@
+"""Runtimes that run an artifact on the host: torch, LiteRT, ONNX Runtime, Core ML."""

@@ -1,0 +1,52 @@
+"""The command line: the only place that prints errors and picks exit codes."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from sdkgen import __version__, console
+from sdkgen.errors import SdkgenError
+
+app = typer.Typer(
+    name="sdkgen",
+    help="Build app SDKs around BlazeFace for iOS and Android, and measure how fast they are on your phones.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        console.out.print(f"sdkgen {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
+) -> None:
+    """Build app SDKs around BlazeFace for iOS and Android, and measure how fast they are on your phones."""
+
+
+def _register() -> None:
+    """Add the commands. Their modules import nothing heavy at the top, so that --help stays quick."""
+    from sdkgen.commands import models
+
+    app.add_typer(models.app, name="models")
+
+
+def main() -> None:
+    """Run the command line and end the process with its exit code."""
+    _register()
+    try:
+        app()
+    except SdkgenError as error:
+        console.print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        console.err.print("interrupted")
+        sys.exit(130)

@@ -1,0 +1,74 @@
+"""The terminal: results on standard output, everything said meanwhile on standard error.
+
+Text that comes from outside (a device, a file name) goes through ``safe`` before it is printed with markup.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from sdkgen.errors import SdkgenError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def safe(text: object) -> str:
+    """Return ``text`` with control characters made visible and rich markup escaped."""
+    return escape("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text)))
+
+
+def print_json(value: Any) -> None:
+    """Print ``value`` as indented JSON on standard output, with no styling or wrapping."""
+    out.file.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    out.file.flush()
+
+
+def print_error(error: SdkgenError) -> None:
+    """Print an error as: reference and message, then where, then what to do."""
+    err.print(Text.assemble(("error", "bold red"), f"[{error.reference}] ", error.message), soft_wrap=True)
+    if error.context:
+        err.print(Text(f"  at: {error.context}", style="dim"), soft_wrap=True)
+    if error.hint:
+        err.print(Text.assemble(("  fix: ", "bold"), error.hint), soft_wrap=True)
+
+
+def warn(message: str) -> None:
+    """Print a warning on standard error."""
+    err.print(Text.assemble(("warning ", "bold yellow"), message), soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Print a line of progress on standard error."""
+    err.print(Text(message, style="dim"), soft_wrap=True)
+
+
+@contextmanager
+def status(message: str) -> Iterator[None]:
+    """Show a spinner with ``message`` while the block runs; a plain line where there is no terminal."""
+    if not err.is_terminal:
+        note(message)
+        yield
+        return
+    with err.status(Text(message)):
+        yield
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show progress bars on standard error while the block runs."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, transient=True) as bars:
+        yield bars

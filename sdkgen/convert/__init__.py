@@ -1,0 +1,1 @@
+"""Converters: network to artifact, for TFLite, Core ML and ONNX."""

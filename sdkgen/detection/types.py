@@ -1,0 +1,39 @@
+"""What backends produce and what users get: raw outputs, detections."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float32]
+
+RawOutputs: TypeAlias = Mapping[str, Array]
+"""A model's outputs by name.
+
+Standard layout: "boxes" (1, anchors, 16) and "scores" (1, anchors, 1). Merged layout: "head_0", "head_1", … one a
+grid, (1, rows, columns, per_cell × 17), each anchor's 16 box numbers followed by its score logit, so that a head read
+in memory order is one row of 17 an anchor, in the order of the anchors.
+"""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """One face.
+
+    ``box`` is x, y of the upper left corner, width and height; ``keypoints`` (K, 2) x and y in the order of the
+    model's keypoint names. All are relative to the image (0 to 1, but a face may reach beyond the edges).
+    """
+
+    score: float
+    box: tuple[float, float, float, float]
+    keypoints: Array
+
+    def roll_degrees(self, aspect: float) -> float:
+        """Return the angle of the line from the right eye to the left, clockwise, in an image of width/height ``aspect``."""
+        (right_x, right_y), (left_x, left_y) = self.keypoints[0], self.keypoints[1]
+        return math.degrees(math.atan2(float(left_y - right_y), float(left_x - right_x) * aspect))

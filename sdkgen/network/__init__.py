@@ -1,0 +1,1 @@
+"""Torch modules that are faithful to the released graphs."""

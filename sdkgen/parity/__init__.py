@@ -1,0 +1,1 @@
+"""Comparing backends tensor by tensor and detection by detection."""

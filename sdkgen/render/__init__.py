@@ -1,0 +1,1 @@
+"""From a typed context to a complete SDK bundle."""

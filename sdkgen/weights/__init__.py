@@ -1,0 +1,1 @@
+"""Released weights: fetching and verifying them, and reading a .tflite flatbuffer into a torch state dict."""
