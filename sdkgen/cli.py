@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pkgutil
 import sys
+from importlib import import_module
 
 import typer
 
-from sdkgen import __version__, console
+from sdkgen import __version__, commands, console
 from sdkgen.errors import SdkgenError
 
 app = typer.Typer(
@@ -26,24 +28,25 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback()
-def options(
-    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
+def _options(
+    version: bool = typer.Option(  # noqa: ARG001
+        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
+    ),
 ) -> None:
     """Build app SDKs around BlazeFace for iOS and Android, and measure how fast they are on your phones."""
 
 
 def _register() -> None:
-    """Add the commands. Their modules import nothing heavy at the top, so that --help stays quick."""
-    from sdkgen.commands import models
-
-    app.add_typer(models.app, name="models")
+    """Add every module in commands/. They import nothing heavy at the top, so that --help stays quick."""
+    for module in pkgutil.iter_modules(commands.__path__):
+        import_module(f"{commands.__name__}.{module.name}").register(app)
 
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
     _register()
     try:
-        app()
+        app(standalone_mode=True)
     except SdkgenError as error:
         console.print_error(error)
         sys.exit(error.exit_code)

@@ -26,7 +26,7 @@ def sha256_json(value: Any) -> str:
 
 
 def files_below(root: Path) -> list[Path]:
-    """Return the files below ``root`` in an order that does not depend on the file system; ``root`` itself if a file."""
+    """Return the files below ``root``, sorted by relative name; ``root`` itself if it is a file."""
     if root.is_file():
         return [root]
     return sorted((p for p in root.rglob("*") if p.is_file()), key=lambda p: p.relative_to(root).as_posix())

@@ -34,6 +34,6 @@ class Detection:
     keypoints: Array
 
     def roll_degrees(self, aspect: float) -> float:
-        """Return the angle of the line from the right eye to the left, clockwise, in an image of width/height ``aspect``."""
+        """Return the clockwise angle of the line from right to left eye; ``aspect`` is the image's width / height."""
         (right_x, right_y), (left_x, left_y) = self.keypoints[0], self.keypoints[1]
         return math.degrees(math.atan2(float(left_y - right_y), float(left_x - right_x) * aspect))

@@ -81,7 +81,7 @@ class LandmarkSpec(Strict):
 
 
 class BlockSpec(Strict):
-    """``repeat`` BlazeBlocks: depthwise then pointwise, twice where there is a ``bottleneck``; the first has ``stride``."""
+    """``repeat`` BlazeBlocks, double ones where there is a ``bottleneck``; the first has the ``stride``."""
 
     channels: Count
     stride: Literal[1, 2] = 1
