@@ -29,9 +29,7 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
-    version: bool = typer.Option(  # noqa: ARG001
-        False, "--version", callback=_show_version, is_eager=True, help="Print the version."
-    ),
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Print the version."),
 ) -> None:
     """Build app SDKs around BlazeFace for iOS and Android, and measure how fast they are on your phones."""
 
