@@ -1,0 +1,1 @@
+"""Measures how fast the models are on phones, on emulated devices, and on this machine."""
