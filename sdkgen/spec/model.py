@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from sdkgen.errors import UsageError
 from sdkgen.spec.base import Strict
 
 Count = Annotated[int, Field(gt=0)]
@@ -188,6 +189,24 @@ class ModelSpec(Strict):
             (self.input.width // grid.stride) * (self.input.height // grid.stride) * grid.per_cell
             for grid in (self.detection.grids if self.detection else ())
         )
+
+    @property
+    def detector(self) -> DetectionSpec:
+        """Return how raw outputs become faces; raises ``UsageError`` for a model that detects none."""
+        if self.detection is None:
+            raise UsageError(
+                f"{self.name} does not detect faces",
+                hint="Choose a detector: sdkgen models list shows which models have anchors.",
+                reference="not-a-detector",
+            )
+        return self.detection
+
+    @property
+    def landmarker(self) -> LandmarkSpec:
+        """Return how raw outputs become landmarks; raises ``UsageError`` for a model that gives none."""
+        if self.landmarks is None:
+            raise UsageError(f"{self.name} gives no landmarks", hint="Choose face-landmark.", reference="no-landmarks")
+        return self.landmarks
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
