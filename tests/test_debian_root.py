@@ -22,7 +22,7 @@ def test_command_line_binds_before_it_enters(tmp_path: Path) -> None:
 
 def test_failed_root_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SDKGEN_CACHE", str(tmp_path))
-    monkeypatch.setattr(debian_root.shutil, "which", lambda _: "/usr/bin/mmdebstrap")
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/mmdebstrap")
 
     def fail(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         if command[0] == "mmdebstrap":
@@ -30,7 +30,7 @@ def test_failed_root_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         Path(command[-1]).rmdir()
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(debian_root.subprocess, "run", fail)
+    monkeypatch.setattr("subprocess.run", fail)
     with pytest.raises(debian_root.RootError, match="no network"):
         debian_root.debian_root("x", ["nothing"])
     assert [p for p in (tmp_path / "roots").iterdir() if p.is_dir()] == []
