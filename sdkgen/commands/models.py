@@ -28,7 +28,8 @@ def list_models(json: bool = typer.Option(False, "--json", help="Print JSON.")) 
     table = Table("model", "input", "anchors", "weights", "what it is for", box=None, header_style="bold")
     for spec in specs:
         size = f"{spec.input.width} × {spec.input.height}"
-        table.add_row(spec.name, size, str(spec.anchor_count or "–"), f"{spec.weights.bytes:,} B", spec.title)
+        weights = f"{spec.released.bytes:,} B" if spec.trained else "untrained"
+        table.add_row(spec.name, size, str(spec.anchor_count or "–"), weights, spec.title)
     console.out.print(table)
 
 

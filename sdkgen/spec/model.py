@@ -5,9 +5,10 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from sdkgen.errors import UsageError
+from sdkgen.errors import UsageError, WeightsError
+from sdkgen.files import sha256_json
 from sdkgen.spec.base import Strict
 
 Count = Annotated[int, Field(gt=0)]
@@ -121,7 +122,30 @@ class LandmarkNetwork(Strict):
     branch_channels: Count
 
 
-NetworkSpec = Annotated[BlazeFaceNetwork | LandmarkNetwork, Field(discriminator="family")]
+class StageSpec(Strict):
+    """``repeat`` inverted residual blocks of MobileNetV2, widened ``expansion`` times; the first has the ``stride``."""
+
+    expansion: Count
+    channels: Count
+    stride: Literal[1, 2]
+    repeat: Count
+
+
+class MobileNetSsdNetwork(Strict):
+    """MobileNetV2 with SSD heads, one pair a grid, on the widened features of the block that leaves the grid's stride.
+
+    Nothing follows the coarsest grid's features, which are the last stage's output widened ``last_expansion`` times.
+    """
+
+    family: Literal["mobilenet-ssd"]
+    stem_kernel: Count
+    stem_channels: Count
+    kernel: Count
+    stages: tuple[StageSpec, ...]
+    last_expansion: Count
+
+
+NetworkSpec = Annotated[BlazeFaceNetwork | LandmarkNetwork | MobileNetSsdNetwork, Field(discriminator="family")]
 
 
 class Tolerance(Strict):
@@ -166,6 +190,31 @@ class WeightsSpec(Strict):
     url: str | None = None
 
 
+class UntrainedSpec(Strict):
+    """No weights are public: the network gets those that ``seed`` determines, which serve to time it and no more."""
+
+    seed: Annotated[int, Field(ge=0)]
+    licence: str
+    author: str
+    origin: str
+
+    @property
+    def sha256(self) -> str:
+        """What stands for the weights in records and keys, where a released file has its hash."""
+        return sha256_json({"untrained": self.seed})
+
+
+def _kind_of_weights(value: object) -> str:
+    seeded = "seed" in value if isinstance(value, dict) else isinstance(value, UntrainedSpec)
+    return "untrained" if seeded else "released"
+
+
+AnyWeights = Annotated[
+    Annotated[WeightsSpec, Tag("released")] | Annotated[UntrainedSpec, Tag("untrained")],
+    Discriminator(_kind_of_weights),
+]
+
+
 class ModelSpec(Strict):
     """One model, as its file in models/ describes it."""
 
@@ -180,7 +229,7 @@ class ModelSpec(Strict):
     landmarks: LandmarkSpec | None = None
     network: NetworkSpec
     parity: ParitySpec
-    weights: WeightsSpec
+    weights: AnyWeights
 
     @cached_property
     def anchor_count(self) -> int:
@@ -207,6 +256,22 @@ class ModelSpec(Strict):
         if self.landmarks is None:
             raise UsageError(f"{self.name} gives no landmarks", hint="Choose face-landmark.", reference="no-landmarks")
         return self.landmarks
+
+    @property
+    def trained(self) -> bool:
+        """Whether the model has public weights; without, it serves to measure latency and nothing else."""
+        return isinstance(self.weights, WeightsSpec)
+
+    @property
+    def released(self) -> WeightsSpec:
+        """Return the released weights; raises ``WeightsError`` for a model without."""
+        if isinstance(self.weights, UntrainedSpec):
+            raise WeightsError(
+                f"no weights of {self.name} are public: untrained, it finds no faces",
+                hint="Give weights of your own with --weights, or choose a trained model: sdkgen models list.",
+                reference="untrained-model",
+            )
+        return self.weights
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
