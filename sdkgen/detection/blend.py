@@ -36,7 +36,7 @@ def overlap(box: NDArray[np.float64], others: NDArray[np.float64]) -> NDArray[np
     high = np.minimum(box[2:], others[:, 2:])
     common = np.clip(high - low, 0, None).prod(axis=1)
     union = np.prod(box[2:] - box[:2]) + (others[:, 2:] - others[:, :2]).prod(axis=1) - common
-    share = np.zeros_like(common)
+    share: NDArray[np.float64] = np.zeros_like(common)
     np.divide(common, union, out=share, where=union > 0)
     return share
 

@@ -9,7 +9,6 @@ from pydantic import Discriminator, Field, StringConstraints, Tag, model_validat
 
 from sdkgen.errors import UsageError, WeightsError
 from sdkgen.files import sha256_json
-from sdkgen.errors import UsageError
 from sdkgen.spec.base import Strict
 
 Count = Annotated[int, Field(gt=0)]
@@ -231,14 +230,6 @@ class ModelSpec(Strict):
     network: NetworkSpec
     parity: ParitySpec
     weights: AnyWeights
-
-    @property
-    def detector(self) -> DetectionSpec:
-        """How this model's outputs become faces. Raises ``UsageError`` if it is not a face detector."""
-        if self.detection is None:
-            hint = "Choose a model whose task is face-detection; sdkgen models list shows them."
-            raise UsageError(f"{self.name} does not detect faces: its task is {self.task}", hint=hint)
-        return self.detection
 
     @cached_property
     def anchor_count(self) -> int:
