@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own customary name)
 from torch import Tensor, nn
 
-from sdkgen.network.layers import BlazeBlock, SameConv2d, block_stages, parametric_leaves, pointwise
+from sdkgen.network.layers import BlazeBlock, SameConv2d, anchor_rows, block_stages, parametric_leaves, pointwise
 from sdkgen.spec.model import BOX_NUMBERS, BlazeFaceNetwork, BlockSpec, DetectionSpec, LevelSpec
 
 
@@ -67,15 +66,8 @@ class BlazeFace(nn.Module):
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return boxes (1, N, 16) and score logits (1, N, 1), N anchors grid by grid, row by row."""
         features = self.features(x)
-        boxes = [_rows(head(f), self.numbers) for head, f in zip(self.box_heads, features, strict=True)]
-        scores = [_rows(head(f), 1) for head, f in zip(self.score_heads, features, strict=True)]
-        return (torch.cat(boxes, 1), torch.cat(scores, 1)) if len(boxes) > 1 else (boxes[0], scores[0])
+        return anchor_rows(self.box_heads, features, self.numbers), anchor_rows(self.score_heads, features, 1)
 
     def released_order(self) -> Iterator[nn.Module]:
         """Yield the parametric layers in the order of the released graph's operations."""
         return parametric_leaves(self)
-
-
-def _rows(x: Tensor, numbers: int) -> Tensor:
-    """Map (1, per_cell × numbers, H, W) to one row an anchor, (1, H × W × per_cell, numbers)."""
-    return x.permute(0, 2, 3, 1).reshape(1, -1, numbers)

@@ -6,7 +6,7 @@ TensorFlow's SAME padding at stride 2 pads an even-sized input on the right and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 import torch.nn.functional as F  # noqa: N812  (torch's own customary name)
@@ -102,6 +102,13 @@ def block_stages(
             stages[-1].append(BlazeBlock(channels[-1], block, kernel, stride, prelu=prelu))
             channels[-1] = block.channels
     return nn.ModuleList(nn.Sequential(*stage) for stage in stages), channels
+
+
+def anchor_rows(heads: nn.ModuleList, features: Sequence[Tensor], numbers: int) -> Tensor:
+    """Apply one head a feature map and return one row an anchor, (1, N, numbers), grid by grid, row by row."""
+    maps = (head(feature) for head, feature in zip(heads, features, strict=True))
+    rows = [x.permute(0, 2, 3, 1).reshape(1, -1, numbers) for x in maps]
+    return torch.cat(rows, 1) if len(rows) > 1 else rows[0]
 
 
 def parametric_leaves(module: nn.Module) -> Iterator[nn.Module]:
