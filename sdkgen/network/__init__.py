@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import cast
 
 from torch import nn
 
@@ -11,7 +12,7 @@ from sdkgen.network.landmark import FaceLandmark
 from sdkgen.network.layers import seeded
 from sdkgen.network.mobilenet_ssd import MobileNetSsd
 from sdkgen.spec.model import ModelSpec, UntrainedSpec
-from sdkgen.weights import released, state
+from sdkgen.weights import fetch, released, state
 
 
 def build(spec: ModelSpec) -> BlazeFace | FaceLandmark | MobileNetSsd:
@@ -24,18 +25,21 @@ def build(spec: ModelSpec) -> BlazeFace | FaceLandmark | MobileNetSsd:
     return BlazeFace(network, spec.detector)
 
 
-def load(spec: ModelSpec, weights: Path | None) -> nn.Module:
-    """Return the model's network in evaluation mode with the weights of the .tflite file ``weights``.
+def load(spec: ModelSpec, weights: Path | None = None, *, trust: bool = False) -> nn.Module:
+    """Return the model's network in evaluation mode, with the weights of a .tflite file.
 
-    Without a file, a model that has no public weights gets those that its seed determines.
+    Without ``weights`` the released ones are taken from the cache, fetched on first use; a model that has no public
+    weights gets those that its seed determines. A given file must be the released one unless ``trust`` says that the
+    user trained it; in either case it must hold the same network.
 
-    Raises ``WeightsError`` if the file is damaged, or holds another network (the message names what differs).
+    Raises ``WeightsError`` if the file is damaged, another network (the message names what differs), or not released.
     """
     module = build(spec)
-    if weights is not None:
-        module.load_state_dict(state.state_dict(module, released.read(weights), str(weights)))
-    elif isinstance(spec.weights, UntrainedSpec):
-        seeded(module, spec.weights.seed)
+    path = weights or fetch.path_of(spec)
+    if path is None:
+        seeded(module, cast(UntrainedSpec, spec.weights).seed)
     else:
-        raise ValueError(f"{spec.name} has released weights: give their file")
+        module.load_state_dict(state.state_dict(module, released.read(path), str(path)))
+        if weights is not None and not trust:
+            fetch.verify(spec, weights)
     return module.eval().requires_grad_(False)

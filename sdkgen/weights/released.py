@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdkgen.errors import MissingExtraError, WeightsError
+from sdkgen.weights import fetch
 
 _IDENTIFIER = b"TFL3"
 _PARAMETRIC = {"CONV_2D", "DEPTHWISE_CONV_2D", "PRELU"}
@@ -38,7 +39,7 @@ def read(path: Path) -> ReleasedGraph:
 
     Raises ``WeightsError`` if the file is no .tflite or is truncated.
     """
-    data = path.read_bytes()
+    data = fetch.read(path)
     if data[4:8] != _IDENTIFIER:
         raise _damaged(path, "it is not a .tflite file (the identifier TFL3 is missing)")
     schema = _schema()
