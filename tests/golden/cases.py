@@ -1,0 +1,176 @@
+"""The cases of the golden vectors: real photographs through the released networks, and hard cases made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from sdkgen.detection.anchors import anchors
+from sdkgen.detection.decode import merge
+from sdkgen.detection.pixels import Format
+from sdkgen.detection.preprocess import Rotation
+from sdkgen.detection.types import Options, RawOutputs
+from sdkgen.spec.model import ModelSpec
+from tests import photographs
+
+Layout = Literal["standard", "merged"]
+Run = Callable[[photographs.Bytes], RawOutputs]
+
+
+@dataclass(frozen=True)
+class PostprocessCase:
+    """Raw outputs and options that a decoder is given; ``source`` names the files, which cases may share."""
+
+    name: str
+    source: str
+    layout: Layout
+    outputs: RawOutputs
+    options: Options
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class PreprocessCase:
+    """A pixel buffer that a sampler is given."""
+
+    name: str
+    format: Format
+    rotation: Rotation
+    mirrored: bool
+    width: int
+    height: int
+    full_range: bool = True
+    padding: int = 0
+    """Bytes after each row's last sample."""
+    chroma_step: int = 1
+    """Bytes from one chroma sample of i420 to the next."""
+
+
+PREPROCESS = (
+    PreprocessCase("rgba", "rgba", 0, False, 96, 72),
+    PreprocessCase("bgra-rotated-90-odd-padded", "bgra", 90, False, 67, 45, padding=12),
+    PreprocessCase("rgba-rotated-180-mirrored-odd", "rgba", 180, True, 45, 67),
+    PreprocessCase("bgra-rotated-270-mirrored-large", "bgra", 270, True, 160, 90, padding=64),
+    PreprocessCase("nv12-video-mirrored", "nv12", 0, True, 96, 54, full_range=False, padding=32),
+    PreprocessCase("nv12-full-rotated-90-mirrored-odd", "nv12", 90, True, 65, 47, padding=7),
+    PreprocessCase("i420-full-rotated-270-odd-strides", "i420", 270, False, 63, 85, padding=5, chroma_step=2),
+    PreprocessCase("i420-video-rotated-180", "i420", 180, False, 80, 60, full_range=False),
+)
+
+
+def postprocess_cases(spec: ModelSpec, run: Run) -> Iterator[PostprocessCase]:
+    """Yield the cases of one detector; ``run`` gives its raw outputs for a photograph."""
+    own = Options.of(spec.detector)
+    large = spec.anchor_count > 1000  # its files are large: fewer cases
+    photos = {
+        "astronaut": photographs.astronaut(),
+        "group": photographs.group(),
+        "turned": photographs.turned(35),
+        "no-face": photographs.rocket(),
+    }
+    for source, photo in photos.items():
+        if large and source in ("turned", "no-face"):
+            continue
+        height, width = photo.shape[:2]
+        outputs = run(photo)
+        yield PostprocessCase(source, source, "standard", outputs, own, width, height)
+        if source in ("astronaut", "group"):
+            yield PostprocessCase(f"{source}-merged", source, "merged", merge(outputs, spec), own, width, height)
+        if source == "group":
+            two = Options.of(spec.detector, maximum_faces=2)
+            yield PostprocessCase("maximum-faces", source, "standard", outputs, two, width, height)
+        if source == "astronaut":
+            low = Options.of(spec.detector, minimum_score=0.1, blending_iou=0.5)
+            yield PostprocessCase("low-threshold", source, "standard", outputs, low, width, height)
+    overlaps = _overlaps(spec)
+    yield PostprocessCase("overlaps-merged", "overlaps", "merged", merge(overlaps, spec), own, 640, 480)
+    if not large:
+        yield PostprocessCase("overlaps", "overlaps", "standard", overlaps, own, 480, 640)
+        half = Options.of(spec.detector, minimum_score=0.5, blending_iou=0.5)
+        yield PostprocessCase("ties", "ties", "standard", _ties(spec), half, 512, 512)
+    yield PostprocessCase("not-finite", "not-finite", "standard", _not_finite(spec), own, 640, 480)
+
+
+class _Outputs:
+    """Outputs in the making: no face anywhere but where ``put`` puts one."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        boxes, scores = spec.outputs
+        self.boxes = np.zeros(boxes.shape, np.float32)
+        self.scores = np.full(scores.shape, -50, np.float32)
+
+    def put(self, anchor: int, box: tuple[float, float, float, float], logit: float) -> None:
+        """Let ``anchor`` see a face: ``box`` is centre x, y, width, height relative to the input."""
+        x, y, width, height = box
+        points = [(x + width * dx, y + height * dy) for dx, dy in _FACE]
+        centre = anchors(self._spec)[anchor].astype(np.float64)
+        numbers = np.concatenate([np.array([x, y]) - centre, [width, height], (np.array(points) - centre).ravel()])
+        self.boxes[0, anchor] = numbers * self._spec.detector.box_scale
+        self.scores[0, anchor, 0] = logit
+
+    def done(self) -> RawOutputs:
+        boxes, scores = self._spec.outputs
+        return {boxes.name: self.boxes, scores.name: self.scores}
+
+
+_FACE = ((-0.25, -0.125), (0.25, -0.125), (0.0, 0.0625), (0.0, 0.25), (-0.5, 0.0), (0.5, 0.0))
+"""Where the keypoints of a made face lie, relative to its centre and size."""
+
+
+def _overlaps(spec: ModelSpec) -> RawOutputs:
+    """Fifty boxes about one face, twelve about a second one near it, and one alone."""
+    made, random = _Outputs(spec), np.random.default_rng(4)
+    order: list[int] = random.permutation(spec.anchor_count)[:63].tolist()
+    for index, anchor in enumerate(order):
+        x, y, size = (0.4, 0.45, 0.3) if index < 50 else (0.62, 0.5, 0.25) if index < 62 else (0.15, 0.8, 0.1)
+        dx, dy, grow = random.normal(0, 0.02, 3)
+        made.put(anchor, (x + dx, y + dy, size * (1 + grow), size * (1 - grow)), float(random.uniform(1.0, 6.0)))
+    return made.done()
+
+
+def _ties(spec: ModelSpec) -> RawOutputs:
+    """Equal scores, a score equal to the threshold (0.5), and an overlap equal to the limit (0.5).
+
+    All numbers are sums of a few powers of two, so that every runtime computes the same.
+    """
+    made = _Outputs(spec)
+    # Three in a row with one score: the first overlaps the second, the second both. The first anchor wins.
+    for anchor, x in ((40, 0.25), (41, 0.3125), (300, 0.375)):
+        made.put(anchor, (x, 0.25, 0.25, 0.25), 2.0)
+    # Apart, with the same score: they come out in the order of their anchors.
+    made.put(200, (0.75, 0.25, 0.125, 0.125), 1.5)
+    made.put(100, (0.75, 0.5, 0.125, 0.125), 1.5)
+    # One is half of the other: an overlap of exactly 0.5 is not above 0.5, so both stay.
+    made.put(500, (0.25, 0.75, 0.25, 0.25), 1.25)
+    made.put(501, (0.25, 0.6875, 0.25, 0.125), 1.0)
+    # The sigmoid of 0 is the threshold: it stays. The one just below it does not.
+    made.put(700, (0.75, 0.75, 0.125, 0.125), 0.0)
+    made.put(702, (0.5, 0.75, 0.125, 0.125), -0.0625)
+    return made.done()
+
+
+def _not_finite(spec: ModelSpec) -> RawOutputs:
+    """NaN and infinite logits and box numbers, and boxes without area or inside out, among good ones."""
+    made = _Outputs(spec)
+    at = iter(range(10, spec.anchor_count, spec.anchor_count // 20))
+    made.put(next(at), (0.25, 0.25, 0.25, 0.25), float("inf"))  # clipped: the best
+    made.put(next(at), (0.75, 0.25, 0.25, 0.25), float("nan"))  # dropped
+    made.put(next(at), (0.75, 0.25, 0.125, 0.25), float("-inf"))  # below the threshold
+    good = next(at)
+    made.put(good, (0.75, 0.75, 0.25, 0.25), 3.0)
+    # Degenerate boxes that score higher than the good one in the same place: each takes only itself.
+    made.put(next(at), (0.75, 0.75, 0.0, 0.25), 5.0)
+    made.put(next(at), (0.75, 0.75, 0.0, 0.0), 4.0)
+    made.put(next(at), (0.75, 0.75, -0.25, 0.25), 6.0)  # dropped
+    made.put(next(at), (0.75, 0.75, 0.25, -0.25), 6.0)  # dropped
+    for number, value in ((0, np.nan), (3, np.nan), (9, np.nan), (1, np.inf), (2, np.inf), (15, -np.inf)):
+        anchor = next(at)
+        made.put(anchor, (0.5, 0.5, 0.25, 0.25), 7.0)
+        made.boxes[0, anchor, number] = value  # dropped
+    made.put(next(at), (0.5, 0.5, 0.125, 0.125), 2.0)  # so this one is seen
+    return made.done()

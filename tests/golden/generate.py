@@ -1,0 +1,134 @@
+"""Write the golden vectors: ``python -m tests.golden.generate [FOLDER]``, or ``nox -s golden``.
+
+Raw outputs are those of the released networks under LiteRT on the CPU, without delegates.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdkgen.backends.litert import LiteRtBackend
+from sdkgen.detection import pixels, preprocess, roi
+from sdkgen.detection.pipeline import faces
+from sdkgen.detection.types import Array, Detection
+from sdkgen.spec.model import InputSpec, ModelSpec
+from sdkgen.spec.registry import load_model
+from sdkgen.weights.fetch import fetch
+from tests.golden.buffers import planes
+from tests.golden.cases import PREPROCESS, PostprocessCase, PreprocessCase, Run, postprocess_cases
+
+FOLDER = Path(__file__).parent
+MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
+
+
+def main(folder: Path = FOLDER) -> None:
+    """Replace the vectors of every model below ``folder``."""
+    for name in MODELS:
+        spec = load_model(name)
+        target = folder / name
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir(parents=True)
+        for case in postprocess_cases(spec, released(spec)):
+            _write_postprocess(target, spec, case)
+    spec = load_model(MODELS[0])
+    for buffer in PREPROCESS:
+        _write_preprocess(folder / MODELS[0], spec, buffer)
+
+
+def released(spec: ModelSpec) -> Run:
+    """Return what gives the released network's raw outputs for a photograph."""
+    backend = LiteRtBackend(fetch(spec), spec, delegates=False)
+    return lambda photo: backend.run(preprocess.letterboxed(photo, spec.input))
+
+
+def _write_postprocess(target: Path, spec: ModelSpec, case: PostprocessCase) -> None:
+    found = faces(case.outputs, spec, case.width, case.height, case.options)
+    outputs = {
+        name: _write_floats(target / f"{case.source}.{name}.f32", values) for name, values in case.outputs.items()
+    }
+    options = {
+        "minimum_score": case.options.minimum_score,
+        "blending_iou": case.options.blending_iou,
+        "maximum_faces": case.options.maximum_faces,
+    }
+    _write_case(
+        target / f"{case.name}.json",
+        {
+            "kind": "postprocess",
+            "model": spec.name,
+            "case": case.name,
+            "layout": case.layout,
+            "options": options,
+            "outputs": outputs,
+            "image": {"width": case.width, "height": case.height},
+            "faces": [_face(face, case.width, case.height) for face in found],
+        },
+    )
+
+
+def _face(face: Detection, width: int, height: int) -> dict[str, Any]:
+    landmarks = load_model("face-landmark").landmarks
+    assert landmarks is not None
+    region = roi.detection_roi(face, width, height, landmarks.detection_roi)
+    return {
+        "score": face.score,
+        "box": face.box,
+        "keypoints": face.keypoints.tolist(),
+        "roll_degrees": face.roll_degrees(width / height),
+        "roi": {"center": region.center, "size": region.size, "rotation_degrees": region.rotation_degrees},
+    }
+
+
+def _write_preprocess(target: Path, spec: ModelSpec, case: PreprocessCase) -> None:
+    buffer = planes(case)
+    written = []
+    for index, plane in enumerate(buffer):
+        name = f"{case.name}.{index}.u8"
+        (target / name).write_bytes(plane.data)
+        written.append({"file": name, "row_stride": plane.row_stride, "pixel_stride": plane.pixel_stride})
+    _write_case(
+        target / f"{case.name}.json",
+        {
+            "kind": "preprocess",
+            "model": spec.name,
+            "case": case.name,
+            "pixels": {
+                "format": case.format,
+                "width": case.width,
+                "height": case.height,
+                "range": "full" if case.full_range else "video",
+                "planes": written,
+            },
+            "rotation": case.rotation,
+            "mirrored": case.mirrored,
+            "input": _write_floats(target / f"{case.name}.f32", model_input(case, buffer, spec.input)),
+        },
+    )
+
+
+def model_input(case: PreprocessCase, buffer: list[pixels.Plane], to: InputSpec) -> Array:
+    """Return what the reference makes of a pixel buffer."""
+    if case.format in ("rgba", "bgra"):
+        rgb = pixels.rgb(case.format, buffer, case.height, case.width)
+        return preprocess.letterboxed(preprocess.upright(rgb, case.rotation, case.mirrored), to)
+    yuv = preprocess.upright(pixels.yuv(case.format, buffer, case.height, case.width), case.rotation, case.mirrored)
+    return preprocess.letterboxed_yuv(yuv, to, full_range=case.full_range)
+
+
+def _write_floats(path: Path, values: Array) -> dict[str, Any]:
+    path.write_bytes(np.ascontiguousarray(values, "<f4").tobytes())
+    return {"file": path.name, "shape": values.shape}
+
+
+def _write_case(path: Path, case: dict[str, Any]) -> None:
+    path.write_text(json.dumps(case, indent=1, allow_nan=False) + "\n")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else FOLDER)

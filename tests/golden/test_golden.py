@@ -1,0 +1,89 @@
+"""The committed vectors agree with the reference, with the released networks, and with what their files may weigh."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sdkgen.detection.pipeline import faces
+from sdkgen.detection.pixels import Plane
+from sdkgen.detection.types import Array, Options
+from sdkgen.spec.registry import load_model
+from tests.golden import generate
+from tests.golden.cases import PREPROCESS, postprocess_cases
+
+VECTORS = sorted(generate.FOLDER.glob("*/*.json"))
+
+
+def _load(path: Path) -> dict[str, Any]:
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+def _floats(folder: Path, entry: dict[str, Any]) -> Array:
+    values = np.frombuffer((folder / entry["file"]).read_bytes(), "<f4")
+    return values.reshape(entry["shape"]).astype(np.float32)
+
+
+def _of_kind(kind: str) -> list[Any]:
+    return [pytest.param(p, id=f"{p.parent.name}-{p.stem}") for p in VECTORS if _load(p)["kind"] == kind]
+
+
+@pytest.mark.parametrize("path", _of_kind("postprocess"))
+def test_reference_makes_the_committed_faces(path: Path) -> None:
+    case = _load(path)
+    outputs = {name: _floats(path.parent, entry) for name, entry in case["outputs"].items()}
+    options = Options(**case["options"])
+    found = faces(outputs, load_model(case["model"]), case["image"]["width"], case["image"]["height"], options)
+    assert len(found) == len(case["faces"])
+    for face, expected in zip(found, case["faces"], strict=True):
+        assert face.score == pytest.approx(expected["score"], abs=1e-6)
+        assert face.box == pytest.approx(expected["box"], abs=1e-6)
+        np.testing.assert_allclose(face.keypoints, expected["keypoints"], atol=1e-6)
+
+
+@pytest.mark.parametrize("path", _of_kind("preprocess"))
+def test_reference_makes_the_committed_input(path: Path) -> None:
+    described = _load(path)
+    (case,) = (case for case in PREPROCESS if case.name == described["case"])
+    pixels = described["pixels"]
+    buffer = [
+        Plane((path.parent / p["file"]).read_bytes(), p["row_stride"], p["pixel_stride"]) for p in pixels["planes"]
+    ]
+    made = generate.model_input(case, buffer, load_model(described["model"]).input)
+    np.testing.assert_allclose(made, _floats(path.parent, described["input"]), atol=1e-6)
+
+
+@pytest.mark.network
+@pytest.mark.parametrize("model", generate.MODELS)
+def test_released_networks_give_the_committed_outputs(model: str) -> None:
+    spec = load_model(model)
+    cases = list(postprocess_cases(spec, generate.released(spec)))
+    assert {case.name for case in cases} == {
+        p.stem for p in VECTORS if p.parent.name == model and _load(p)["kind"] == "postprocess"
+    }
+    for case in cases:
+        committed = _load(generate.FOLDER / model / f"{case.name}.json")
+        for name, values in case.outputs.items():
+            kept = _floats(generate.FOLDER / model, committed["outputs"][name])
+            np.testing.assert_allclose(values, kept, atol=1e-3, err_msg=f"{model} {case.name} {name}")
+
+
+def test_every_file_is_used() -> None:
+    used = {generate.FOLDER / p.parent.name / file for p in VECTORS for file in _files(_load(p))}
+    assert {p for p in generate.FOLDER.glob("*/*") if p.suffix in (".f32", ".u8")} == used
+
+
+def test_vectors_stay_small() -> None:
+    assert sum(p.stat().st_size for p in generate.FOLDER.rglob("*") if p.is_file()) <= 4 * 2**20
+
+
+def _files(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        own = [value["file"]] if "file" in value else []
+        return own + [file for inner in value.values() for file in _files(inner)]
+    return [file for inner in value for file in _files(inner)] if isinstance(value, list) else []
