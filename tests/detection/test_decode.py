@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sdkgen.detection.anchors import anchors
+from sdkgen.detection.decode import anchor_rows, decode, merge, merged_shapes, split
+from sdkgen.detection.types import RawOutputs
+from sdkgen.errors import BackendError, UsageError
+from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.registry import detectors, load_model
+
+FRONT = load_model("blazeface-front")
+
+
+def outputs_of(spec: ModelSpec, seed: int = 0) -> RawOutputs:
+    random = np.random.default_rng(seed)
+    return {o.name: random.normal(0, 8, o.shape).astype(np.float32) for o in spec.outputs}
+
+
+def test_anchors_are_cell_centres_in_memory_order() -> None:
+    made = anchors(FRONT)
+    assert made.shape == (896, 2)
+    np.testing.assert_allclose(made[:2], [[1 / 32, 1 / 32]] * 2)
+    np.testing.assert_allclose(made[2], [3 / 32, 1 / 32])
+    np.testing.assert_allclose(made[32], [1 / 32, 3 / 32])
+    np.testing.assert_allclose(made[512:518], [[1 / 16, 1 / 16]] * 6)
+    np.testing.assert_allclose(made[-1], [15 / 16, 15 / 16])
+
+
+def test_full_range_has_one_anchor_a_cell() -> None:
+    np.testing.assert_allclose(anchors(load_model("blazeface-full-range"))[49], [1.5 / 48, 1.5 / 48])
+
+
+@pytest.mark.parametrize("name", ["blazeface-front", "blazeface-back", "blazeface-full-range"])
+def test_layouts_hold_the_same_numbers(name: str) -> None:
+    spec = load_model(name)
+    standard = outputs_of(spec)
+    merged = merge(standard, spec)
+    assert {key: value.shape for key, value in merged.items()} == merged_shapes(spec)
+    np.testing.assert_array_equal(anchor_rows(merged, spec), anchor_rows(standard, spec))
+    back = split(merged, spec)
+    assert all(np.array_equal(back[key], standard[key]) for key in standard)
+
+
+def test_merged_head_holds_an_anchor_as_box_numbers_then_score() -> None:
+    standard = outputs_of(FRONT)
+    head = merge(standard, FRONT)["head_1"]
+    # Row 3, column 5 of the 8 × 8 grid, its second anchor.
+    anchor = 512 + (3 * 8 + 5) * 6 + 1
+    np.testing.assert_array_equal(head[0, 3, 5, 17:33], standard["boxes"][0, anchor])
+    assert head[0, 3, 5, 33] == standard["scores"][0, anchor, 0]
+
+
+def test_decodes_relative_to_the_anchor() -> None:
+    boxes = np.zeros((1, 896, 16), np.float32)
+    scores = np.full((1, 896, 1), -9, np.float32)
+    boxes[0, 40, :6] = [12.8, -6.4, 32, 64, 16, -16]
+    scores[0, 40] = 2
+    found = decode({"boxes": boxes, "scores": scores}, FRONT, 0.5)
+    x, y = anchors(FRONT)[40]
+    assert found.anchor.tolist() == [40]
+    assert found.scores[0] == pytest.approx(1 / (1 + np.exp(-2.0)))
+    np.testing.assert_allclose(found.corners[0], [x + 0.1 - 0.125, y - 0.05 - 0.25, x + 0.1 + 0.125, y - 0.05 + 0.25])
+    np.testing.assert_allclose(found.keypoints[0, 0], [x + 0.125, y - 0.125])
+
+
+def test_sorts_by_score_then_anchor() -> None:
+    outputs = outputs_of(FRONT)
+    outputs["scores"][0, :, 0] = -9
+    outputs["boxes"][:] = 1
+    for anchor, logit in ((800, 1.0), (7, 1.0), (90, 3.0)):
+        outputs["scores"][0, anchor] = logit
+    assert decode(outputs, FRONT, 0.5).anchor.tolist() == [90, 7, 800]
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    outputs = outputs_of(FRONT)
+    outputs["boxes"][:] = 1
+    outputs["scores"][:] = -1e30
+    outputs["scores"][0, 3] = 1e30
+    found = decode(outputs, FRONT, 0.5)
+    assert found.scores.tolist() == [1.0]
+
+
+def test_wrong_outputs_are_named() -> None:
+    boxes, scores = np.zeros((1, 896, 16), np.float32), np.zeros((1, 896), np.float32)
+    with pytest.raises(BackendError, match=r"'scores' is of shape \(1, 896\)"):
+        decode({"boxes": boxes, "scores": scores}, FRONT, 0.5)
+    with pytest.raises(BackendError, match="'scores' is missing"):
+        decode({"boxes": boxes}, FRONT, 0.5)
+    with pytest.raises(BackendError, match="'head_1' is missing"):
+        decode({"head_0": np.zeros((1, 16, 16, 34), np.float32)}, FRONT, 0.5)
+
+
+def test_a_model_of_another_task_is_refused() -> None:
+    assert "face-landmark" not in detectors()
+    with pytest.raises(UsageError):
+        anchors(load_model("face-landmark"))
