@@ -1,0 +1,139 @@
+#include "model.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "record.h"
+
+int64_t now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* LiteRT reads the options of an accelerator as TOML text, handed over under the accelerator's name. */
+static int add_options(const LiteRt *api, Handle options, const char *name, const char *text) {
+    Handle opaque = NULL;
+    int status = api->CreateOpaqueOptions(name, strdup(text), free, &opaque);
+    return status != 0 ? status : api->AddOpaqueOptions(options, opaque);
+}
+
+static int compile(Model *m, const Options *o, int accelerators) {
+    EnvironmentOption folder = {.tag = ENVIRONMENT_LIBRARY_FOLDER,
+                                .value = {.type = VALUE_STRING, .as = {.string = o->library}}};
+    int status = m->api->CreateEnvironment(1, &folder, &m->environment);
+    if (status != 0) return status;
+    status = m->api->CreateModelFromFile(m->environment, o->model, &m->model);
+    if (status != 0) record_fail(EXIT_MODEL, "bad-model", "LiteRT cannot read the model: %s (%d)", litert_status(status), status);
+    if ((status = m->api->CreateOptions(&m->options)) != 0) return status;
+    if ((status = m->api->SetOptionsHardwareAccelerators(m->options, accelerators)) != 0) return status;
+    char text[1024];
+    snprintf(text, sizeof text, "num_threads = %d\n", o->threads);
+    if ((status = add_options(m->api, m->options, "xnnpack", text)) != 0) return status;
+    if (accelerators & ACCELERATOR_GPU) {
+        /* Unless told to wait, a run on the GPU returns once it is queued. */
+        int length = snprintf(text, sizeof text, "precision = %d\nwait_type = %d\n", o->fp32 ? 2 : 1, WAIT_PASSIVE);
+        if (o->cache != NULL)
+            snprintf(text + length, sizeof text - (size_t)length,
+                     "serialization_dir = \"%s\"\nmodel_cache_key = \"model\"\nserialize_program_cache = true\n", o->cache);
+        if ((status = add_options(m->api, m->options, "gpu_options", text)) != 0) return status;
+    }
+    return m->api->CreateCompiledModel(m->environment, m->model, m->options, &m->compiled);
+}
+
+static void check(int status, const char *what) {
+    if (status != 0) record_fail(EXIT_RUN, "run-failed", "%s: %s (%d)", what, litert_status(status), status);
+}
+
+static size_t floats_of(const TensorType *type, const char *what) {
+    size_t count = 1, rank = type->bits & 0x7f;
+    if (type->element != ELEMENT_FLOAT32 || rank > MAXIMUM_RANK)
+        record_fail(EXIT_MODEL, "bad-model", "an %s is not float32", what);
+    for (size_t i = 0; i < rank; i++) {
+        if (type->dimensions[i] <= 0) record_fail(EXIT_MODEL, "bad-model", "an %s has no fixed shape", what);
+        count *= (size_t)type->dimensions[i];
+    }
+    return count;
+}
+
+/* Gives tensor `index` the kind of buffer that the compiled model asks for, and a copy in host memory. */
+static void make_buffer(Model *m, Handle signature, size_t index, bool input) {
+    TensorType type;
+    Handle tensor, needs;
+    const LiteRt *api = m->api;
+    check((input ? api->GetSignatureInputTensorByIndex : api->GetSignatureOutputTensorByIndex)(signature, index, &tensor),
+          "a tensor of the signature");
+    check(api->GetRankedTensorType(tensor, &type), "the type of a tensor");
+    size_t count = floats_of(&type, input ? "input" : "output");
+    check((input ? api->GetCompiledModelInputBufferRequirements
+                 : api->GetCompiledModelOutputBufferRequirements)(m->compiled, 0, index, &needs),
+          "what a buffer needs");
+    check(api->CreateManagedTensorBufferFromRequirements(m->environment, &type, needs,
+                                                         input ? &m->input[index] : &m->output[index]),
+          "a tensor buffer");
+    float *host = calloc(count, sizeof(float));
+    if (host == NULL) record_fail(EXIT_RUN, "run-failed", "out of memory");
+    /* A fixed pattern within the range of every model's input. */
+    for (size_t i = 0; input && i < count; i++) host[i] = (float)((i * 7919) % 255) / 255.0f;
+    (input ? m->host_input : m->host_output)[index] = host;
+    (input ? m->input_floats : m->output_floats)[index] = count;
+}
+
+int model_open(Model *m, const LiteRt *api, const Options *o, bool mixed) {
+    *m = (Model){.api = api, .mixed = mixed};
+    int status = compile(m, o, !o->gpu ? ACCELERATOR_CPU : mixed ? ACCELERATOR_GPU | ACCELERATOR_CPU : ACCELERATOR_GPU);
+    if (status != 0) return status;
+    Handle signature;
+    check(api->GetModelSignature(m->model, 0, &signature), "the model's signature");
+    check(api->GetNumSignatureInputs(signature, &m->inputs), "the number of inputs");
+    check(api->GetNumSignatureOutputs(signature, &m->outputs), "the number of outputs");
+    if (m->inputs > MAXIMUM_TENSORS || m->outputs > MAXIMUM_TENSORS)
+        record_fail(EXIT_MODEL, "bad-model", "more than %d inputs or outputs", MAXIMUM_TENSORS);
+    for (size_t i = 0; i < m->inputs; i++) make_buffer(m, signature, i, true);
+    for (size_t i = 0; i < m->outputs; i++) make_buffer(m, signature, i, false);
+    return 0;
+}
+
+void model_close(Model *m) {
+    for (size_t i = 0; i < m->inputs; i++) {
+        m->api->DestroyTensorBuffer(m->input[i]);
+        free(m->host_input[i]);
+    }
+    for (size_t i = 0; i < m->outputs; i++) {
+        m->api->DestroyTensorBuffer(m->output[i]);
+        free(m->host_output[i]);
+    }
+    if (m->compiled != NULL) m->api->DestroyCompiledModel(m->compiled);
+    if (m->options != NULL) m->api->DestroyOptions(m->options);
+    if (m->model != NULL) m->api->DestroyModel(m->model);
+    if (m->environment != NULL) m->api->DestroyEnvironment(m->environment);
+    *m = (Model){.api = m->api};
+}
+
+static void copy(const LiteRt *api, Handle buffer, float *host, size_t count, int mode) {
+    void *memory;
+    check(api->LockTensorBuffer(buffer, &memory, mode), "locking a buffer");
+    if (mode == LOCK_WRITE) memcpy(memory, host, count * sizeof(float));
+    else memcpy(host, memory, count * sizeof(float));
+    check(api->UnlockTensorBuffer(buffer), "unlocking a buffer");
+}
+
+Timing model_run(Model *m) {
+    int64_t start = now();
+    for (size_t i = 0; i < m->inputs; i++) copy(m->api, m->input[i], m->host_input[i], m->input_floats[i], LOCK_WRITE);
+    int64_t dispatch = now();
+    check(m->api->RunCompiledModel(m->compiled, 0, m->inputs, m->input, m->outputs, m->output), "a run");
+    int64_t completed = now();
+    for (size_t i = 0; i < m->outputs; i++) copy(m->api, m->output[i], m->host_output[i], m->output_floats[i], LOCK_READ);
+    return (Timing){.run = completed - dispatch, .total = now() - start};
+}
+
+bool model_outputs_finite(const Model *m) {
+    for (size_t i = 0; i < m->outputs; i++)
+        for (size_t j = 0; j < m->output_floats[i]; j++)
+            if (!isfinite(m->host_output[i][j])) return false;
+    return true;
+}

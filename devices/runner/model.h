@@ -1,0 +1,44 @@
+/* A model compiled for one backend, with its input and output buffers. */
+#ifndef SDKGEN_RUNNER_MODEL_H
+#define SDKGEN_RUNNER_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "litert.h"
+#include "options.h"
+
+enum { MAXIMUM_TENSORS = 16 };
+
+typedef struct {
+    const LiteRt *api;
+    Handle environment, model, options, compiled;
+    size_t inputs, outputs;
+    Handle input[MAXIMUM_TENSORS], output[MAXIMUM_TENSORS];
+    size_t input_floats[MAXIMUM_TENSORS], output_floats[MAXIMUM_TENSORS];
+    float *host_input[MAXIMUM_TENSORS], *host_output[MAXIMUM_TENSORS];
+    bool mixed; /* the GPU alone refused the model, so the CPU may take what is left over */
+} Model;
+
+/* Nanoseconds of one run. */
+typedef struct {
+    int64_t run;   /* dispatch to completion */
+    int64_t total; /* write the input, run, read the output */
+} Timing;
+
+/* Nanoseconds on the monotonic clock. */
+int64_t now(void);
+
+/* Compiles the model and makes its buffers. `mixed` lets the CPU take over ops that the GPU refuses. Returns LiteRT's status:
+ * not 0 if the backend does not take the model. Ends the process where the model itself is at fault. */
+int model_open(Model *model, const LiteRt *api, const Options *options, bool mixed);
+
+void model_close(Model *model);
+
+/* One run, timed; ends the process if it fails. */
+Timing model_run(Model *model);
+
+/* True if every number of the last outputs is finite. */
+bool model_outputs_finite(const Model *model);
+
+#endif

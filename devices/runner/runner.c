@@ -1,0 +1,214 @@
+/* Times a TFLite model on this device and writes what it measures, as it measures it, to a file of JSON lines:
+ *
+ *   header      versions, options, clock, process
+ *   init        loading the library, cold and warm initialisation
+ *   placement   which accelerator took how many of the model's ops (-1 if it did not say), and whether it took all
+ *   first       the first run
+ *   warmup      how long it took to settle, and whether it did
+ *   sample      one timed run: when, dispatch to completion, write to read-back
+ *   end         peak memory
+ *   error       why it ended early
+ *
+ * Times are nanoseconds. See record.h for the exit codes. */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "litert.h"
+#include "model.h"
+#include "options.h"
+#include "record.h"
+
+#define RUNNER_VERSION "1"
+
+#if defined(__aarch64__)
+#define ABI "arm64-v8a"
+#elif defined(__x86_64__)
+#define ABI "x86_64"
+#else
+#define ABI "other"
+#endif
+
+enum { WINDOW_RUNS = 4096, WARMUP_ATTEMPTS = 5 };
+static const double WINDOW_SECONDS = 0.5;
+
+static void on_signal(int signal_number) {
+    if (signal_number == SIGALRM)
+        record_die(EXIT_LIMIT, "{\"type\":\"error\",\"reference\":\"limit\",\"message\":\"took longer than its limit\"}\n");
+    record_die(EXIT_STOPPED, "{\"type\":\"error\",\"reference\":\"stopped\",\"message\":\"stopped by a signal\"}\n");
+}
+
+static int by_value(const void *a, const void *b) {
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* Runs for a window's length; returns the median time, and adds to the count of runs. */
+static double window_median(Model *model, int *runs) {
+    static int64_t times[WINDOW_RUNS];
+    int count = 0;
+    for (int64_t end = now() + (int64_t)(WINDOW_SECONDS * 1e9); count < 3 || (count < WINDOW_RUNS && now() < end);)
+        times[count++] = model_run(model).total;
+    *runs += count;
+    qsort(times, (size_t)count, sizeof times[0], by_value);
+    return (double)times[count / 2];
+}
+
+/* Runs until the time is up and two windows in a row agree; gives up waiting for agreement after five times as long. */
+static void warm_up(Model *model, const Options *o) {
+    int64_t start = now();
+    double drift = 0, seconds = 0;
+    int runs = 0;
+    bool settled = o->warmup == 0;
+    for (double before = 0; !settled && seconds < WARMUP_ATTEMPTS * o->warmup;) {
+        double median = window_median(model, &runs);
+        drift = before > 0 ? (median > before ? median - before : before - median) / before : 1;
+        before = median;
+        seconds = (double)(now() - start) / 1e9;
+        settled = seconds >= o->warmup && drift < o->drift;
+    }
+    record_line("{\"type\":\"warmup\",\"runs\":%d,\"seconds\":%.3f,\"drift\":%.4f,\"settled\":%s}", runs, seconds, drift,
+                settled ? "true" : "false");
+}
+
+static void wait_until(int64_t when) {
+    struct timespec t = {.tv_sec = when / 1000000000, .tv_nsec = when % 1000000000};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0) {}
+}
+
+static void measure(Model *model, const Options *o) {
+    int64_t start = now(), tick = start, interval = o->paced > 0 ? (int64_t)(1e9 / o->paced) : 0;
+    for (int i = 0; i < o->runs; i++) {
+        if (interval > 0) {
+            /* A run that takes longer than its turn loses turns; it does not make the next ones hurry. */
+            while (tick < now()) tick += interval;
+            wait_until(tick);
+        }
+        int64_t at = now() - start;
+        Timing t = model_run(model);
+        record_line("{\"type\":\"sample\",\"i\":%d,\"at_ns\":%lld,\"run_ns\":%lld,\"total_ns\":%lld}", i, (long long)at,
+                    (long long)t.run, (long long)t.total);
+    }
+    if (!model_outputs_finite(model)) record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");
+}
+
+/* Returns how many ops the GPU took of a model that it did not take whole, or -1 if LiteRT did not say: its GPU delegate
+ * writes it as a message. The last message counts, as the model is compiled more than once. */
+static int ops_on_gpu(const Options *o) {
+    char line[2048];
+    int taken = -1, on_gpu, on_cpu;
+    FILE *log = fopen(o->log, "r");
+    if (log == NULL) return -1;
+    while (fgets(line, sizeof line, log) != NULL)
+        if (sscanf(line, "%d operations will run on the GPU, and the remaining %d", &on_gpu, &on_cpu) == 2) taken = on_gpu;
+    fclose(log);
+    return taken;
+}
+
+/* Returns the name of the accelerator that stands for the backend asked for, or NULL if none was found. */
+static const char *accelerator_name(const LiteRt *api, const Model *model, const Options *o) {
+    size_t count = 0;
+    api->GetNumAccelerators(model->environment, &count);
+    for (size_t i = 0; i < count; i++) {
+        Handle accelerator;
+        int kinds = 0;
+        const char *name;
+        if (api->GetAccelerator(model->environment, i, &accelerator) == 0 &&
+            api->GetAcceleratorHardwareSupport(accelerator, &kinds) == 0 &&
+            (kinds & (o->gpu ? ACCELERATOR_GPU : ACCELERATOR_CPU)) != 0 && api->GetAcceleratorName(accelerator, &name) == 0)
+            return name;
+    }
+    return NULL;
+}
+
+static int count_ops(const LiteRt *api, const Model *model) {
+    size_t subgraphs = 0, ops = 0, all = 0;
+    Handle subgraph;
+    api->GetNumModelSubgraphs(model->model, &subgraphs);
+    for (size_t i = 0; i < subgraphs; i++)
+        if (api->GetModelSubgraph(model->model, i, &subgraph) == 0 && api->GetNumSubgraphOps(subgraph, &ops) == 0) all += ops;
+    return (int)all;
+}
+
+static void write_placement(const LiteRt *api, const Model *model, const Options *o) {
+    const char *name = accelerator_name(api, model, o);
+    if (name == NULL)
+        record_fail(EXIT_BACKEND, "backend-unavailable", "LiteRT found no accelerator for the %s", o->gpu ? "GPU" : "CPU");
+    int ops = count_ops(api, model);
+    record_line("{\"type\":\"placement\",\"backend\":\"%s\",\"accelerator\":%s,\"ops\":%d,\"delegated\":%d,\"full\":%s}",
+                o->gpu ? "gpu" : "cpu", record_quote(name), ops, model->mixed ? ops_on_gpu(o) : ops,
+                model->mixed ? "false" : "true");
+}
+
+static void require_open(int status, const Options *o) {
+    if (status != 0)
+        record_fail(EXIT_BACKEND, "backend-unavailable", "LiteRT does not compile the model for the %s: %s (%d)",
+                    o->gpu ? "GPU" : "CPU", litert_status(status), status);
+}
+
+static long peak_kib(void) {
+    struct rusage usage;
+    return getrusage(RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss : -1;
+}
+
+int main(int count, char **arguments) {
+    Options o = options_parse(count, arguments);
+    record_open(o.out);
+    if (freopen(o.log, "w", stderr) == NULL) record_fail(EXIT_OUTPUT, "bad-output", "the log cannot be written");
+    setvbuf(stderr, NULL, _IONBF, 0);
+    signal(SIGALRM, on_signal);
+    signal(SIGTERM, on_signal);
+    signal(SIGINT, on_signal);
+    alarm((unsigned int)o.limit);
+    struct timespec resolution = {0};
+    clock_getres(CLOCK_MONOTONIC, &resolution);
+    record_line("{\"type\":\"header\",\"schema\":1,\"runner\":\"" RUNNER_VERSION "\",\"abi\":\"" ABI "\",\"pid\":%ld,"
+                "\"started_unix\":%lld,\"clock\":\"CLOCK_MONOTONIC\",\"resolution_ns\":%ld,\"backend\":\"%s\","
+                "\"precision\":\"%s\",\"threads\":%d,\"runs\":%d,\"warmup_seconds\":%g,\"drift\":%g,\"paced\":%g}",
+                (long)getpid(), (long long)time(NULL), resolution.tv_nsec, o.gpu ? "gpu" : "cpu", o.fp32 ? "fp32" : "fp16",
+                o.threads, o.runs, o.warmup, o.drift, o.paced);
+    record_sync();
+
+    static LiteRt api;
+    char library[1024];
+    snprintf(library, sizeof library, "%s/libLiteRt.so", o.library);
+    int64_t started = now();
+    const char *wrong = litert_load(&api, library);
+    int64_t loaded = now();
+    if (wrong != NULL) record_fail(EXIT_LIBRARY, "no-litert", "%s", wrong);
+
+    Model model;
+    bool mixed = false;
+    int64_t cold = now();
+    int status = model_open(&model, &api, &o, mixed);
+    if (status != 0 && o.gpu) {
+        /* Perhaps only some ops are at fault: a model that runs partly on the CPU is measured too, and says so. */
+        model_close(&model);
+        mixed = true;
+        cold = now();
+        status = model_open(&model, &api, &o, mixed);
+    }
+    require_open(status, &o);
+    int64_t opened = now();
+    model_close(&model);
+    int64_t warm = now();
+    require_open(model_open(&model, &api, &o, mixed), &o);
+    int64_t ready = now();
+    record_line("{\"type\":\"init\",\"load_ns\":%lld,\"cold_ns\":%lld,\"warm_ns\":%lld}", (long long)(loaded - started),
+                (long long)(opened - cold), (long long)(ready - warm));
+    write_placement(&api, &model, &o);
+
+    Timing first = model_run(&model);
+    record_line("{\"type\":\"first\",\"run_ns\":%lld,\"total_ns\":%lld}", (long long)first.run, (long long)first.total);
+    warm_up(&model, &o);
+    record_sync();
+    measure(&model, &o);
+    record_line("{\"type\":\"end\",\"runs\":%d,\"peak_kib\":%ld}", o.runs, peak_kib());
+    record_sync();
+    /* The accelerator's own clean-up at exit has been seen to crash; everything is on the disk. */
+    _exit(EXIT_OK);
+}
