@@ -1,0 +1,165 @@
+"""Devices through an adb server. The server is used as it is found: never killed, never restarted."""
+
+from __future__ import annotations
+
+import struct
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sdkgen.bench.errors import DeviceError, DeviceGone, TransportTimeout
+from sdkgen.bench.transport import sentinel
+from sdkgen.bench.transport.base import Completed, Kind
+from sdkgen.bench.transport.files import file_error, pull_whole, push_verified
+from sdkgen.bench.transport.server import Server
+from sdkgen.bench.transport.states import error_for
+
+if TYPE_CHECKING:
+    from adbutils import AdbConnection
+
+_SILENCE = 30.0
+"""Seconds that a transfer may stand still."""
+_CHUNK = 64 * 1024
+"""The most that one DATA message of the sync protocol may hold, in bytes."""
+_STDOUT, _STDERR, _EXIT = 1, 2, 3
+"""Packet types of the second version of the shell protocol."""
+
+
+class AdbServer:
+    """A ``Transport`` through an adb server."""
+
+    kind: Kind = "adb-server"
+
+    def __init__(self, server: Server, serial: str) -> None:
+        self.serial = serial
+        self._server = server
+        self._device = server.client.device(serial)
+        self._speaks_v2: bool | None = None
+
+    def shell(self, command: str, timeout: float = 30) -> Completed:
+        """See ``Transport.shell``."""
+        deadline = time.monotonic() + timeout
+        with self._asking(f"a command took longer than {timeout:g} s"):
+            if self._speaks_v2 is None:
+                self._speaks_v2 = "shell_v2" in self._device.get_features().split(",")
+            if self._speaks_v2:
+                with self._service(f"shell,v2,raw:exec </dev/null\n{command}", timeout) as stream:
+                    return _read_v2(stream, deadline)
+            mark = sentinel.mark()
+            with self._service(f"exec:{sentinel.wrap(command, mark)}", timeout) as stream:
+                done = sentinel.unwrap(_read_all(stream, deadline), mark)
+            if done is None:
+                raise EOFError
+            return done
+
+    def push(self, source: Path, target: str, mode: int = 0o644) -> None:
+        """See ``Transport.push``."""
+        push_verified(self, self._send, source, target, mode)
+
+    def pull(self, source: str, target: Path) -> None:
+        """See ``Transport.pull``."""
+        pull_whole(self._receive, source, target)
+
+    def reconnect(self, timeout: float) -> None:
+        """See ``Transport.reconnect``. A device on the network is connected again where the server gave it up."""
+        deadline = time.monotonic() + timeout
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                self._server.revive(self.serial)
+                if self.shell("echo ready", timeout=max(0.1, min(left, 5))).text == "ready":
+                    return
+            except DeviceError as error:
+                if time.monotonic() >= deadline:
+                    raise DeviceGone(
+                        f"the device did not come back within {timeout:g} s ({error.message})",
+                        context=self.serial,
+                        hint="Check its cable or network, that it is switched on, and `sdkgen devices`.",
+                    ) from error
+            time.sleep(0.2)
+
+    def close(self) -> None:
+        """Do nothing: every command has a connection of its own, which ends with it."""
+
+    @contextmanager
+    def _asking(self, late: str) -> Iterator[None]:
+        """Turn whatever adbutils raises in the block into a ``DeviceError``; ``late`` is what a timeout means."""
+        from adbutils.errors import AdbError, AdbTimeout
+
+        try:
+            yield
+        except (TimeoutError, AdbTimeout) as error:
+            raise TransportTimeout(late, context=self.serial, hint="Give it more time, or restart the device.") from error
+        except (AdbError, OSError, EOFError, struct.error) as error:
+            raise error_for(self.serial, str(error)) from error
+
+    @contextmanager
+    def _service(self, name: str, timeout: float) -> Iterator[AdbConnection]:
+        with self._device.open_transport(timeout=timeout) as stream:
+            stream.send_command(name)
+            stream.check_okay()
+            yield stream
+
+    def _send(self, source: Path, target: str) -> None:
+        with self._asking(f"sending {target} stood still for {_SILENCE:g} s"), self._service("sync:", _SILENCE) as stream:
+            with suppress(ConnectionError), source.open("rb") as file:
+                # A device that is full says so and hangs up while this still sends: its answer is read below.
+                stream.conn.sendall(_request(b"SEND", f"{target},{0o100600}".encode()))
+                while chunk := file.read(_CHUNK):
+                    stream.conn.sendall(_request(b"DATA", chunk))
+                stream.conn.sendall(struct.pack("<4sI", b"DONE", int(time.time())))
+            self._check(*struct.unpack("<4sI", stream.read_exact(8)), stream, target)
+
+    def _receive(self, source: str, target: Path) -> None:
+        with (
+            self._asking(f"fetching {source} stood still for {_SILENCE:g} s"),
+            self._service("sync:", _SILENCE) as stream,
+            target.open("wb") as file,
+        ):
+            stream.conn.sendall(_request(b"RECV", source.encode()))
+            while True:
+                answer, size = struct.unpack("<4sI", stream.read_exact(8))
+                if answer == b"DONE":
+                    return
+                self._check(answer, size, stream, source)
+                file.write(stream.read_exact(size))
+
+    def _check(self, answer: bytes, size: int, stream: AdbConnection, path: str) -> None:
+        if answer == b"FAIL":
+            raise file_error(self.serial, path, stream.read_exact(size).decode("utf-8", errors="replace"))
+        if answer not in (b"OKAY", b"DATA"):
+            raise EOFError(f"unexpected answer {answer!r}")
+
+
+def _request(what: bytes, data: bytes) -> bytes:
+    return struct.pack("<4sI", what, len(data)) + data
+
+
+def _wait(stream: AdbConnection, deadline: float) -> None:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    stream.conn.settimeout(left)
+
+
+def _read_v2(stream: AdbConnection, deadline: float) -> Completed:
+    """Read packets of one byte type, four bytes size and the data, until the one with the exit code."""
+    said: dict[int, bytearray] = {_STDOUT: bytearray(), _STDERR: bytearray()}
+    while True:
+        _wait(stream, deadline)
+        kind, size = struct.unpack("<BI", stream.read_exact(5))
+        data = stream.read_exact(size)
+        if kind == _EXIT:
+            return Completed(data[0], bytes(said[_STDOUT]), bytes(said[_STDERR]))
+        said.setdefault(kind, bytearray()).extend(data)
+
+
+def _read_all(stream: AdbConnection, deadline: float) -> bytes:
+    said = bytearray()
+    while True:
+        _wait(stream, deadline)
+        if not (chunk := stream.recv(_CHUNK)):
+            return bytes(said)
+        said.extend(chunk)
