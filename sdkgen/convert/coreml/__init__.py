@@ -14,9 +14,10 @@ from sdkgen.artifact import Layout, Precision
 from sdkgen.convert.coreml import package
 from sdkgen.convert.coreml.compress import compressed
 from sdkgen.convert.coreml.describe import describe
-from sdkgen.convert.coreml.graph import export_graph, output_names
+from sdkgen.convert.coreml.graph import export_graph
 from sdkgen.convert.coreml.passes import pipeline
 from sdkgen.convert.coreml.tools import coremltools, quiet
+from sdkgen.convert.heads import output_names
 from sdkgen.spec.model import ModelSpec
 
 __all__ = ["convert", "describe"]
@@ -40,6 +41,7 @@ def convert(
 
     Raises ``ConvertError`` if the network cannot be converted, ``OutputError`` if ``target`` cannot be written.
     """
+    names = output_names(spec, layout)
     ct = coremltools()
     graph = export_graph(network, spec, layout=layout, image_input=image_input)
     shape = (1, 3, spec.input.height, spec.input.width)
@@ -53,7 +55,7 @@ def convert(
         model = ct.convert(
             traced,
             inputs=[source],
-            outputs=[ct.TensorType(name, dtype=np.float32) for name in output_names(spec, layout)],
+            outputs=[ct.TensorType(name, dtype=np.float32) for name in names],
             minimum_deployment_target=ct.target.iOS16,
             compute_precision=ct.precision.FLOAT16 if precision == "fp16" else ct.precision.FLOAT32,
             pass_pipeline=pipeline(),

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from sdkgen.artifact import Layout
+from sdkgen.convert.heads import Detector, MergedHeads
 from sdkgen.errors import ConvertError
-from sdkgen.network.blazeface import BlazeFace
 from sdkgen.network.layers import parametric_leaves
 from sdkgen.spec.model import InputSpec, ModelSpec
 
@@ -27,31 +27,29 @@ class ExportGraph(nn.Module):
 
     def __init__(self, network: nn.Module, spec: ModelSpec, *, layout: Layout, image_input: bool) -> None:
         super().__init__()
-        self.network = copy.deepcopy(network)
-        self.merged = layout == "merged"
         self.zero = 0.0
         if image_input:
+            network = copy.deepcopy(network)
+            _scale_first(network, spec.input)
             self.zero = -spec.input.minimum / spec.input.scale
-            _scale_first(self.network, spec.input)
-        self.heads = nn.ModuleList()
-        if isinstance(self.network, BlazeFace):
-            self.numbers = self.network.numbers + 1
-            pairs = zip(self.network.box_heads, self.network.score_heads, strict=True)
-            self.heads.extend(_join(cast("nn.Conv2d", b), cast("nn.Conv2d", s)) for b, s in pairs)
+        # The standard pair is cut from the merged heads, too: that takes fewer operations than a pair of heads a grid.
+        self.detects = spec.detection is not None
+        self.split = layout == "standard"
+        self.numbers = spec.outputs[0].shape[-1]
+        self.network = MergedHeads(cast("Detector", network)) if self.detects else network
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
-        """Map (1, 3, H, W) to the outputs that ``output_names`` lists."""
+        """Map (1, 3, H, W) to the outputs in the order of ``convert.heads.output_names``."""
         if self.zero:
             image = image - self.zero
-        if not self.heads:
-            return cast("tuple[Tensor, ...]", self.network(image))
-        features = cast("BlazeFace", self.network).features(image)
-        maps = [head(x).permute(0, 2, 3, 1) for head, x in zip(self.heads, features, strict=True)]
-        if self.merged:
-            return tuple(maps)
-        rows = [x.reshape(1, -1, self.numbers) for x in maps]
+        outputs: tuple[Tensor, ...] = self.network(image)
+        return self.standard(outputs) if self.detects and self.split else outputs
+
+    def standard(self, maps: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+        """Map merged outputs, (1, rows, columns, per_cell × 17) a grid, to boxes (1, N, 16) and scores (1, N, 1)."""
+        rows = [x.reshape(1, -1, self.numbers + 1) for x in maps]
         joined = torch.cat(rows, 1) if len(rows) > 1 else rows[0]
-        return torch.split(joined, [self.numbers - 1, 1], 2)
+        return torch.split(joined, [self.numbers, 1], 2)
 
 
 def export_graph(network: nn.Module, spec: ModelSpec, *, layout: Layout, image_input: bool) -> ExportGraph:
@@ -60,19 +58,16 @@ def export_graph(network: nn.Module, spec: ModelSpec, *, layout: Layout, image_i
     Raises ``ConvertError`` if it does not: the network is not built as this module takes it to be.
     """
     graph = ExportGraph(network, spec, layout=layout, image_input=image_input).eval().requires_grad_(False)
-    pixels = torch.randint(
-        0, 256, (1, 3, spec.input.height, spec.input.width), generator=torch.Generator().manual_seed(0)
-    )
+    shape = (1, 3, spec.input.height, spec.input.width)
+    pixels = torch.randint(0, 256, shape, generator=torch.Generator().manual_seed(0))
     normal = pixels * spec.input.scale + spec.input.minimum
     with torch.inference_mode():
         expected = network(normal)
         found = graph(pixels.float() if image_input else normal)
-    if graph.heads and layout == "merged":
-        joined = torch.cat([x.reshape(1, -1, graph.numbers) for x in found], 1)
-        found = (joined[..., :-1], joined[..., -1:])
+        if graph.detects and not graph.split:
+            found = graph.standard(found)
     for output, want, got in zip(spec.outputs, expected, found, strict=True):
-        span = float(want.max() - want.min()) or 1.0
-        if not float((want - got).abs().max()) <= _CLOSE * max(span, 1.0):
+        if not float((want - got).abs().max()) <= _CLOSE * max(float(want.max() - want.min()), 1.0):
             raise ConvertError(
                 f"the graph to convert differs from the network in {output.name!r}",
                 context=spec.name,
@@ -81,26 +76,7 @@ def export_graph(network: nn.Module, spec: ModelSpec, *, layout: Layout, image_i
     return graph
 
 
-def output_names(spec: ModelSpec, layout: Layout) -> list[str]:
-    """Return the names of the outputs in order: the spec's own, or head_0, head_1, … one a grid."""
-    if layout == "merged" and spec.detection is not None:
-        return [f"head_{index}" for index in range(len(spec.detection.grids))]
-    return [output.name for output in spec.outputs]
-
-
 def _scale_first(network: nn.Module, spec: InputSpec) -> None:
     """Multiply the weights of the convolution that takes the image by the input's scale."""
     first = cast("nn.Conv2d", next(parametric_leaves(network)))
     first.weight.data = first.weight.data * spec.scale
-
-
-def _join(box: nn.Conv2d, score: nn.Conv2d) -> nn.Conv2d:
-    """Return one convolution for both heads, each anchor's box numbers followed by its score."""
-    per_cell, inputs = score.out_channels, box.in_channels
-    joined = nn.Conv2d(inputs, box.out_channels + per_cell, 1)
-    for name in ("weight", "bias"):
-        parts = [
-            getattr(head, name).data.reshape(per_cell, -1, *getattr(head, name).shape[1:]) for head in (box, score)
-        ]
-        getattr(joined, name).data = torch.cat(parts, 1).flatten(0, 1)
-    return joined

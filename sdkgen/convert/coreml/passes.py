@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from functools import cache
 from typing import Any
 
@@ -11,16 +12,19 @@ _AFTER = "common::fuse_pad_conv"
 _SPATIAL = 2
 
 
-@cache
 def pipeline() -> Any:
-    """Return coremltools' default pass pipeline with ``fuse_pad_into_conv`` in it."""
+    """Return coremltools' default pass pipeline with ``fuse_pad_into_conv`` in it.
+
+    It serves one conversion only: with ``compute_precision`` float32 coremltools removes a pass from the one it gets.
+    """
     ct = coremltools()
     _register()
-    passes = ct.PassPipeline.DEFAULT
+    passes = copy.deepcopy(ct.PassPipeline.DEFAULT)
     passes.insert_pass(passes.passes.index(_AFTER) + 1, "common::fuse_pad_into_conv")
     return passes
 
 
+@cache
 def _register() -> None:
     """Register the pass that makes a convolution pad for itself where zeros were padded to its input before.
 
