@@ -45,6 +45,7 @@ class ArtifactRecord(Record):
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     weights_sha256: str
+    trained: bool
 
 
 @dataclass(frozen=True)

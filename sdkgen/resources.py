@@ -1,4 +1,4 @@
-"""Finds models/, templates/ and devices/: at the top of a checkout, or inside the installed wheel."""
+"""Finds models/, templates/, devices/ and the licence: at the top of a checkout, or inside the installed wheel."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from sdkgen.errors import SdkgenError
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def folder(name: str) -> Path:
-    """Return the data folder ``name`` ("models", "templates" or "devices").
+def path(name: str) -> Path:
+    """Return the place of the data folder or file ``name``: "models", "templates", "devices", "LICENSE".
 
     Raises ``SdkgenError`` if this installation lacks it.
     """
     for parent in (_PACKAGE / "_data", _PACKAGE.parent):
-        if (parent / name).is_dir():
+        if (parent / name).exists():
             return parent / name
     raise SdkgenError(
-        f"the data folder {name}/ is missing from this installation",
+        f"{name} is missing from this installation",
         context=str(_PACKAGE),
         hint="Reinstall sdkgen: pip install --force-reinstall sdkgen",
         reference="broken-install",
     )
+
+
+folder = path

@@ -1,1 +1,85 @@
-"""Converters: network to artifact, for TFLite, Core ML and ONNX."""
+"""Converters: network to artifact, for TFLite, Core ML and ONNX.
+
+The three converters have one shape: ``convert`` writes a file (for Core ML a folder), ``describe`` reads one back.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sdkgen import cache, console
+from sdkgen.artifact import SUFFIXES, Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
+from sdkgen.files import files_below, sha256_json, sha256_path, size_of
+from sdkgen.spec.model import ModelSpec
+
+TOOLS: dict[Format, tuple[str, ...]] = {
+    "tflite": ("torch", "litert-torch", "ai-edge-litert"),
+    "coreml": ("torch", "coremltools"),
+    "onnx": ("torch", "onnx", "onnxscript"),
+}
+_RECORD = "record.json"
+
+
+def convert(
+    spec: ModelSpec,
+    form: Format,
+    *,
+    precision: Precision = "fp16",
+    layout: Layout = "standard",
+    weights: Path | None = None,
+    trust: bool = False,
+    **options: Any,
+) -> Artifact:
+    """Return the model converted to ``form``, from the cache where it has been made before.
+
+    The key of the cache is everything that determines the bytes: the model's spec, the weights, the options, the
+    versions of the tools, and this package's own source. ``options`` are the converter's own.
+
+    Raises ``WeightsError``, or ``ConvertError`` if the converter fails.
+    """
+    weights_sha256 = sha256_path(weights) if weights is not None and weights.is_file() else spec.weights.sha256
+    determined_by = {
+        "spec": spec.model_dump(mode="json", by_alias=True),
+        "weights": [weights_sha256, trust],
+        "form": [form, precision, layout, {name: str(value) for name, value in sorted(options.items())}],
+        "tools": tool_versions(*TOOLS[form]),
+        "source": source_digest(),
+    }
+    name = f"{spec.name}{SUFFIXES[form]}"
+
+    def fill(folder: Path) -> None:
+        # Imported here, so that what the cache holds is had without loading torch or a converter.
+        from sdkgen.network import load
+
+        converter = import_module(f"sdkgen.convert.{form}")
+        with console.status(f"Converting {spec.name} to {form}, {precision}"):
+            network = load(spec, weights, trust=trust)
+            converter.convert(network, spec, folder / name, precision=precision, layout=layout, **options)
+        ops, inputs, outputs = converter.describe(folder / name)
+        record = ArtifactRecord(
+            path=name,
+            model=spec.name,
+            format=form,
+            precision=precision,
+            outputs_layout=layout,
+            bytes=size_of(folder / name),
+            sha256=sha256_path(folder / name),
+            ops=ops,
+            inputs=inputs,
+            outputs=outputs,
+            weights_sha256=weights_sha256,
+            trained=spec.trained,
+        )
+        (folder / _RECORD).write_text(record.model_dump_json(indent=1))
+
+    folder = cache.make("artifacts", sha256_json(determined_by), fill)
+    return Artifact(folder / name, ArtifactRecord.model_validate_json((folder / _RECORD).read_bytes()))
+
+
+def source_digest() -> str:
+    """Return the sha256 of the source that decides an artifact's bytes."""
+    package = Path(__file__).resolve().parent.parent
+    parts = [package / name for name in ("convert", "network", "weights")]
+    return sha256_json([[f.name, sha256_path(f)] for part in parts for f in files_below(part) if f.suffix == ".py"])

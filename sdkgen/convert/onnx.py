@@ -103,8 +103,8 @@ def _is_cast_of_weight(node: Any, graph: Any) -> bool:
 
 
 def _record(value: Any) -> TensorRecord:
-    from onnx import TensorProto
+    from onnx import helper
 
     tensor = value.type.tensor_type
     shape = tuple(d.dim_value for d in tensor.shape.dim)
-    return TensorRecord(name=value.name, shape=shape, dtype=TensorProto.DataType.Name(tensor.elem_type).lower())
+    return TensorRecord(name=value.name, shape=shape, dtype=helper.tensor_dtype_to_np_dtype(tensor.elem_type).name)

@@ -1,0 +1,137 @@
+"""Building a bundle: converts the model, renders the SDK around it, and puts the whole in its place at once."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Literal, TypeAlias, get_args
+
+from sdkgen import __version__, resources
+from sdkgen.artifact import Artifact, Format, Layout, Precision, tool_versions
+from sdkgen.convert import TOOLS, convert
+from sdkgen.errors import OutputError
+from sdkgen.files import whole_folder
+from sdkgen.render import manifest
+from sdkgen.render.context import SdkContext
+from sdkgen.render.environment import render_tree
+from sdkgen.spec.model import ModelSpec
+
+Target: TypeAlias = Literal["ios", "android", "onnx"]
+Renderer: TypeAlias = Callable[[SdkContext, tuple[Artifact, ...], Path], None]
+
+TARGETS: tuple[Target, ...] = get_args(Target)
+FORMATS: dict[Target, Format] = {"ios": "coreml", "android": "tflite", "onnx": "onnx"}
+RENDERERS: dict[Target, str] = {"ios": "swift", "android": "kotlin", "onnx": "onnx"}
+RUNTIMES: dict[Target, tuple[str, ...]] = {
+    "ios": ("coreml",),
+    "android": ("litert", "tflite"),
+    "onnx": ("onnxruntime",),
+}
+
+
+@dataclass(frozen=True)
+class Request:
+    """What ``sdkgen build`` was asked for."""
+
+    spec: ModelSpec
+    target: Target
+    out: Path
+    name: str
+    package: str
+    precision: Precision = "fp16"
+    layout: Layout = "standard"
+    runtime: str | None = None
+    weights: Path | None = None
+    trust: bool = False
+    force: bool = False
+    weights_bits: int | None = None
+    aar: bool = False
+
+
+def build(request: Request) -> manifest.Manifest:
+    """Build the bundle and return its manifest.
+
+    The folder appears whole or not at all; one that is there already is replaced only if sdkgen made it and ``force``
+    is given.
+
+    Raises ``UsageError`` for a name the target cannot use, ``OutputError`` if the folder cannot be written or
+    replaced, and what ``convert`` raises.
+    """
+    renderer = import_module(f"sdkgen.render.{RENDERERS[request.target]}")
+    renderer.check_names(request.name, request.package)
+    _check_replaceable(request.out, force=request.force)
+    with whole_folder(request.out) as work:
+        options = {} if request.weights_bits is None else {"weights_bits": request.weights_bits}
+        artifact = convert(
+            request.spec,
+            FORMATS[request.target],
+            precision=request.precision,
+            layout=request.layout,
+            weights=request.weights,
+            trust=request.trust,
+            **options,
+        )
+        context = _context(request, artifact)
+        renderer.render(context, (artifact,), work)
+        render_tree(
+            resources.path("templates") / "common", work, {**context.values(), "uses_selftest": renderer.USES_SELFTEST}
+        )
+        shutil.copyfile(resources.path("LICENSE"), work / "LICENSE")
+        made = _manifest(request, context)
+        manifest.write(made, work)
+    return made
+
+
+def _check_replaceable(out: Path, *, force: bool) -> None:
+    """Raise ``OutputError`` if something stands at ``out`` that must not be replaced."""
+    if not out.exists() and not out.is_symlink():
+        return
+    if not out.is_dir():
+        raise OutputError("a file stands where the bundle would go", context=str(out), hint="Choose another --out.")
+    if not any(out.iterdir()):
+        return
+    if not manifest.is_bundle(out):
+        raise OutputError(
+            "the folder is not empty and sdkgen did not make it; it stays as it is",
+            context=str(out),
+            hint="Choose another --out.",
+            reference="not-a-bundle",
+        )
+    if not force:
+        raise OutputError(
+            "there is a bundle already; it stays as it is",
+            context=str(out),
+            hint="Replace it with --force, or choose another --out.",
+            reference="bundle-exists",
+        )
+
+
+def _context(request: Request, artifact: Artifact) -> SdkContext:
+    return SdkContext(
+        name=request.name,
+        package=request.package,
+        spec=request.spec,
+        artifacts=(artifact.record,),
+        layout=request.layout,
+        precision=request.precision,
+        runtime=request.runtime or RUNTIMES[request.target][0],
+        sdkgen_version=__version__,
+        tools=tool_versions(*TOOLS[FORMATS[request.target]]),
+    )
+
+
+def _manifest(request: Request, context: SdkContext) -> manifest.Manifest:
+    return manifest.Manifest(
+        name=context.name,
+        package=context.package,
+        model=request.spec.name,
+        target=request.target,
+        runtime=context.runtime,
+        trained=request.spec.trained,
+        outputs_layout=context.layout,
+        artifacts=context.artifacts,
+        tools=context.tools,
+    )

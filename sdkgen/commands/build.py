@@ -1,0 +1,121 @@
+"""``sdkgen build``: a complete SDK around a model."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from sdkgen import console
+from sdkgen.artifact import Layout, Precision
+from sdkgen.errors import UsageError, nearest
+from sdkgen.spec.registry import load_model
+
+if TYPE_CHECKING:
+    from sdkgen.bundle import Target
+    from sdkgen.render.manifest import Manifest
+
+DEFAULT_NAME = "BlazeFace"
+DEFAULT_PACKAGE = "com.example.blazeface"
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``build``."""
+    app.command("build")(build)
+
+
+def build(
+    target: str = typer.Option(..., "--target", "-t", help="ios, android, or onnx for the plain model."),
+    model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of Core ML's arithmetic."),
+    outputs: Layout = typer.Option("standard", "--outputs", help="Boxes and scores, or one merged head a grid."),
+    runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
+    name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
+    package: str = typer.Option(DEFAULT_PACKAGE, "--package", help="The reverse-domain name of the package."),
+    weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
+    trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
+    weights_bits: int | None = typer.Option(None, "--weights-bits", help="iOS: compress the weights to 8 or 6 bits."),
+    aar: bool = typer.Option(False, "--aar", help="Android: also compile and pack an .aar (needs a JDK and Maven)."),
+    out: Path | None = typer.Option(None, "--out", "-o", help="The folder to make [default: ./MODEL-TARGET]."),
+    force: bool = typer.Option(False, "--force", help="Replace an older bundle."),
+    json: bool = typer.Option(False, "--json", help="Print the manifest."),
+) -> None:
+    """Convert a model and render a complete SDK around it.
+
+    The folder appears whole or not at all, and the same inputs give the same bytes.
+    """
+    from sdkgen import bundle
+
+    kind = _target(target)
+    spec = load_model(model)
+    if spec.detection is None:
+        raise UsageError(
+            f"{model} does not detect faces, and an SDK needs a detector",
+            hint="Choose one: sdkgen models list shows which models have anchors.",
+            reference="not-a-detector",
+        )
+    _refuse_strangers(kind, runtime=runtime, weights_bits=weights_bits, aar=aar)
+    started = time.monotonic()
+    folder = out or Path(f"{model}-{target}")
+    manifest = bundle.build(
+        bundle.Request(
+            spec=spec,
+            target=kind,
+            out=folder,
+            name=name,
+            package=package,
+            precision=precision,
+            layout=outputs,
+            runtime=runtime,
+            weights=weights,
+            trust=trust_weights,
+            force=force,
+            weights_bits=weights_bits,
+            aar=aar,
+        )
+    )
+    if json:
+        console.print_json(manifest.model_dump(mode="json", by_alias=True, exclude_none=True))
+    else:
+        _summarise(manifest, folder, time.monotonic() - started)
+
+
+def _target(name: str) -> Target:
+    from sdkgen.bundle import TARGETS
+
+    for target in TARGETS:
+        if target == name:
+            return target
+    raise UsageError(f"unknown target {name!r}", hint=nearest(name, TARGETS), reference="unknown-target")
+
+
+def _refuse_strangers(target: Target, *, runtime: str | None, weights_bits: int | None, aar: bool) -> None:
+    """Raise ``UsageError`` for an option that the target does not have."""
+    from sdkgen.bundle import RUNTIMES
+
+    if runtime is not None and runtime not in RUNTIMES[target]:
+        raise UsageError(f"no runtime {runtime!r} for {target}", hint=nearest(runtime, RUNTIMES[target]))
+    if weights_bits is not None and (target != "ios" or weights_bits not in (6, 8)):
+        raise UsageError("--weights-bits is for --target ios, and is 8 or 6", hint="Leave it out, or correct it.")
+    if aar and target != "android":
+        raise UsageError("--aar is for --target android", hint="Leave it out.")
+
+
+def _summarise(manifest: Manifest, folder: Path, seconds: float) -> None:
+    from rich.table import Table
+
+    table = Table("artifact", "format", "precision", "size", "ops", "sha256", box=None, header_style="bold")
+    for artifact in manifest.artifacts:
+        table.add_row(
+            console.safe(artifact.path),
+            artifact.format,
+            artifact.precision,
+            f"{artifact.bytes:,} B",
+            str(sum(artifact.ops.values())),
+            artifact.sha256[:12],
+        )
+    console.out.print(table)
+    note = "" if manifest.trained else "  [bold yellow]untrained: for measuring speed only[/]"
+    console.out.print(f"[bold green]✓[/] {console.safe(folder)}/ in {seconds:.1f} s{note}", soft_wrap=True)

@@ -1,0 +1,33 @@
+"""What the templates of every target are rendered from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from sdkgen.artifact import ArtifactRecord, Layout, Precision
+from sdkgen.spec.model import ModelSpec
+
+
+class SdkContext(BaseModel):
+    """One SDK: its names, its model and the artifacts it ships.
+
+    ``name`` is the product (a Swift module, a Gradle project); ``package`` the reverse-domain identifier.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    package: str
+    spec: ModelSpec
+    artifacts: tuple[ArtifactRecord, ...]
+    layout: Layout
+    precision: Precision
+    runtime: str
+    sdkgen_version: str
+    tools: dict[str, str]
+
+    def values(self) -> dict[str, Any]:
+        """Return the fields by name, as the templates' variables."""
+        return {field: getattr(self, field) for field in type(self).model_fields}

@@ -1,0 +1,45 @@
+"""manifest.json: what a bundle is and what it holds. Its schema is part of the interface."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from sdkgen.artifact import ArtifactRecord, Record
+
+NAME = "manifest.json"
+
+
+class Manifest(Record):
+    """The content of manifest.json; ``parts`` gives the bytes of each file of a packed archive, where there is one."""
+
+    schema_version: Literal[1] = Field(default=1, alias="schema")
+    generator: Literal["sdkgen"] = "sdkgen"
+    name: str
+    package: str
+    model: str
+    target: str
+    runtime: str | None = None
+    trained: bool
+    outputs_layout: str
+    artifacts: tuple[ArtifactRecord, ...]
+    tools: dict[str, str]
+    parts: dict[str, int] | None = None
+
+
+def write(manifest: Manifest, folder: Path) -> None:
+    """Write manifest.json into ``folder``."""
+    value = manifest.model_dump(mode="json", by_alias=True, exclude_none=True)
+    (folder / NAME).write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def is_bundle(folder: Path) -> bool:
+    """Tell whether ``folder`` is a bundle that sdkgen made."""
+    try:
+        Manifest.model_validate_json((folder / NAME).read_bytes())
+    except (OSError, ValidationError):
+        return False
+    return True
