@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from sdkgen import images
+from sdkgen.errors import ImageError, OutputError
+from sdkgen.images import read_image, write_png
+
+# Red, green over blue, white: every orientation puts them elsewhere.
+CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8).repeat(8, 0).repeat(8, 1)
+
+
+def save(path: Path, image: Image.Image, **options: Any) -> Path:
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("jpg", {"quality": 100}), ("webp", {"lossless": True})])
+def test_reads_each_format(tmp_path: Path, suffix: str, options: dict[str, Any]) -> None:
+    made = read_image(save(tmp_path / f"a.{suffix}", Image.fromarray(CORNERS), **options))
+    assert made.dtype == np.uint8
+    assert made.shape == (16, 16, 3)
+    np.testing.assert_allclose(made[2::12, 2::12].astype(int), CORNERS[2::12, 2::12], atol=6)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_honours_orientation(tmp_path: Path, suffix: str, orientation: int) -> None:
+    """A photograph stored in each of the eight ways looks the same once read."""
+    upright = Image.fromarray(np.concatenate([CORNERS, CORNERS[:, :8]], axis=1))
+    undo = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}  # Pillow's transposes, inverted
+    stored = upright if orientation == 1 else upright.transpose(Image.Transpose(undo[orientation]))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = save(tmp_path / f"a.{suffix}", stored, exif=exif.tobytes(), quality=100)
+    np.testing.assert_allclose(read_image(path)[2::12, 2::12].astype(int), np.asarray(upright)[2::12, 2::12], atol=40)
+
+
+def test_grey_palette_and_cmyk_become_rgb(tmp_path: Path) -> None:
+    grey = read_image(save(tmp_path / "grey.png", Image.fromarray(CORNERS[..., 0])))
+    np.testing.assert_array_equal(grey, CORNERS[..., :1].repeat(3, 2))
+    palette = read_image(save(tmp_path / "palette.png", Image.fromarray(CORNERS).quantize(4)))
+    np.testing.assert_array_equal(palette, CORNERS)
+    bilevel = read_image(save(tmp_path / "bilevel.png", Image.fromarray(CORNERS[..., 0]).convert("1")))
+    np.testing.assert_array_equal(bilevel, CORNERS[..., :1].repeat(3, 2))
+    cmyk = read_image(save(tmp_path / "cmyk.jpg", Image.fromarray(CORNERS).convert("CMYK"), quality=100))
+    assert cmyk[2, 2].tolist() == pytest.approx([255, 0, 0], abs=6)
+
+
+def test_sixteen_bits_are_scaled_to_eight(tmp_path: Path) -> None:
+    wide = np.array([[0, 257, 32896, 65535]], np.uint16)
+    made = read_image(save(tmp_path / "wide.png", Image.fromarray(wide)))
+    np.testing.assert_array_equal(made[0, :, 0], [0, 1, 128, 255])
+
+
+def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:
+    pixels = np.array([[[10, 20, 30, 255], [10, 20, 30, 0], [0, 0, 0, 128]]], np.uint8)
+    made = read_image(save(tmp_path / "a.png", Image.fromarray(pixels)))
+    assert made[0].tolist() == [[10, 20, 30], [255, 255, 255], [127, 127, 127]]
+    keyed = save(tmp_path / "keyed.png", Image.fromarray(CORNERS).quantize(4), transparency=1)
+    assert (read_image(keyed) == 255).all(axis=2).sum() == 128  # the white quarter, and the keyed one
+
+
+def test_first_frame_of_an_animation(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((4, 4, 3), value, np.uint8)) for value in (50, 200)]
+    path = save(tmp_path / "a.webp", frames[0], save_all=True, append_images=frames[1:], lossless=True)
+    assert (read_image(path) == 50).all()
+
+
+def test_damaged_orientation_is_ignored(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(CORNERS), exif=b"Exif\0\0II*\0\xff\xff\xff\x7f" + bytes(range(64)))
+    assert read_image(path).shape == (16, 16, 3)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "webp"])
+def test_every_truncation_is_an_image_error(tmp_path: Path, suffix: str) -> None:
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (40, 40, 3), dtype=np.uint8))
+    stream = io.BytesIO()
+    noise.save(stream, {"png": "PNG", "jpg": "JPEG", "webp": "WEBP"}[suffix])
+    data = stream.getvalue()
+    for length in range(0, len(data) - 40, max(1, len(data) // 60)):
+        path = tmp_path / f"cut.{suffix}"
+        path.write_bytes(data[:length])
+        with pytest.raises(ImageError) as caught:
+            read_image(path)
+        assert caught.value.context == str(path)
+        assert caught.value.hint
+
+
+def test_damaged_bytes_give_an_image_or_an_image_error(tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    for form in ("PNG", "JPEG", "WEBP"):
+        stream = io.BytesIO()
+        Image.fromarray(CORNERS).save(stream, form)
+        for _ in range(150):
+            data = bytearray(stream.getvalue())
+            for at in random.integers(0, len(data), 4):
+                data[at] = int(random.integers(0, 256))
+            path = tmp_path / "a"
+            path.write_bytes(data)
+            try:
+                assert read_image(path).ndim == 3
+            except ImageError:
+                continue
+
+
+def test_other_files_say_what_can_be_read(tmp_path: Path) -> None:
+    text = tmp_path / "a.png"
+    text.write_text("hello")
+    with pytest.raises(ImageError, match=r"JPEG, PNG, WEBP"):
+        read_image(text)
+    with pytest.raises(ImageError, match=r"JPEG, PNG, WEBP"):
+        read_image(save(tmp_path / "a.gif", Image.fromarray(CORNERS)))
+    with pytest.raises(ImageError, match="does not exist"):
+        read_image(tmp_path / "none.png")
+    with pytest.raises(ImageError, match="is a folder"):
+        read_image(tmp_path)
+
+
+def test_a_huge_image_is_refused_before_it_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(images, "MAXIMUM_PIXELS", 255)
+    with pytest.raises(ImageError, match="16 × 16 pixels, more than 255"):
+        read_image(save(tmp_path / "a.png", Image.fromarray(CORNERS)))
+
+
+def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", Image.fromarray(CORNERS))
+    data = bytearray(path.read_bytes())
+    data[16:24] = (60000).to_bytes(4, "big") * 2  # the header's width and height
+    import zlib
+
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    path.write_bytes(data)
+    with pytest.raises(ImageError):
+        read_image(path)
+
+
+def test_written_png_reads_back(tmp_path: Path) -> None:
+    write_png(tmp_path / "new" / "a.png", CORNERS)
+    np.testing.assert_array_equal(read_image(tmp_path / "new" / "a.png"), CORNERS)
+    with pytest.raises(OutputError):
+        write_png(tmp_path / "new" / "a.png" / "b.png", CORNERS)
