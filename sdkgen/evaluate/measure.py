@@ -1,0 +1,118 @@
+"""What is measured on one picture: a record small enough to keep, from which all figures are made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sdkgen.backends.base import Backend
+from sdkgen.detection.pipeline import faces as faces_in
+from sdkgen.detection.preprocess import Bytes, letterboxed
+from sdkgen.detection.types import Detection, Options, RawOutputs
+from sdkgen.errors import ImageError
+from sdkgen.evaluate import images
+from sdkgen.evaluate.jitter import MODES, shifted, shifts, squares
+from sdkgen.evaluate.keypoints import errors, eye_distance, pairs, pixels
+from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS
+from sdkgen.evaluate.settings import Settings
+from sdkgen.evaluate.types import Face, Picture
+from sdkgen.spec.model import ModelSpec
+
+Record = dict[str, Any]
+"""``fault`` and ``detail`` for an image that cannot be read; else
+
+size: width and height; found: [score, x, y, width, height] of each detection for the precision curve, in pixels;
+errors: each labelled face's keypoint errors, null where unknown; views: see ``Jitter.add``; against: see ``_against``.
+"""
+
+
+@dataclass
+class Measurer:
+    """Measures pictures with one backend, and against another where ``reference`` is given; not shared by threads."""
+
+    spec: ModelSpec
+    backend: Backend
+    settings: Settings
+    reference: Backend | None = None
+
+    def __call__(self, picture: Picture, *, jitter: bool) -> Record:
+        """Return the record of ``picture``; an image that cannot be read makes one that says why."""
+        try:
+            image = images.read(picture.path)
+        except ImageError as error:
+            return {"fault": error.reference, "detail": error.message}
+        height, width = image.shape[:2]
+        outputs = self._run(self.backend, image)
+        shipped = self._faces(outputs, image, self.settings.nms)
+        record: Record = {"size": [width, height]}
+        if picture.faces is not None:
+            record["found"] = self._found(outputs, image)
+            record["errors"] = _errors(shipped, picture.faces, width, height)
+        if jitter:
+            record["views"] = self._views(picture.name, image, outputs)
+        if self.reference is not None:
+            truth = self._faces(self._run(self.reference, image), image, self.settings.nms)
+            record["against"] = _against(shipped, truth, width, height)
+        return record
+
+    def _run(self, backend: Backend, image: Bytes) -> RawOutputs:
+        return backend.run(letterboxed(image, self.spec.input))
+
+    def _faces(self, outputs: RawOutputs, image: Bytes, nms: str, score: float | None = None) -> list[Detection]:
+        chosen = Options.of(
+            self.spec.detector, minimum_score=score, maximum_faces=MAXIMUM_DETECTIONS, hard=nms == "hard"
+        )
+        return faces_in(outputs, self.spec, image.shape[1], image.shape[0], chosen)
+
+    def _found(self, outputs: RawOutputs, image: Bytes) -> list[list[float]]:
+        found = self._faces(outputs, image, self.settings.nms, self.settings.minimum_score)
+        return [[face.score, *pixels(face, image.shape[1], image.shape[0])[0]] for face in found]
+
+    def _views(self, name: str, image: Bytes, outputs: RawOutputs) -> list[list[float]]:
+        height, width = image.shape[:2]
+        before = {mode: self._faces(outputs, image, mode) for mode in MODES}
+        if not before["blend"]:
+            return []
+        views = []
+        for by in shifts(name, self.settings.views, self.settings.shift, width, height):
+            moved = shifted(image, by)
+            again = self._run(self.backend, moved)
+            row: list[float] = []
+            for mode in MODES:
+                row += squares(before[mode], self._faces(again, moved, mode), by, width, height)
+            expected = len(before["blend"]) * len(self.spec.detector.keypoints)
+            views.append([*row, (expected - row[1]) / len(self.spec.detector.keypoints)])
+        return views
+
+
+def _errors(found: list[Detection], faces: tuple[Face, ...], width: int, height: int) -> list[list[float | None]]:
+    """Return the keypoint errors of each labelled face that was found."""
+    boxes, points = _split(found, width, height)
+    rows = []
+    for row, at in pairs(boxes, faces):
+        if (labels := faces[at].keypoints) is not None and not faces[at].ignored:
+            values = errors(points[row], labels)
+            if np.isfinite(values).any():
+                rows.append([float(value) if np.isfinite(value) else None for value in values])
+    return rows
+
+
+def _against(found: list[Detection], truth: list[Detection], width: int, height: int) -> Record:
+    """Return how many faces the reference has, how many were found, and the distances of all their keypoints."""
+    boxes, points = _split(found, width, height)
+    true_boxes, true_points = _split(truth, width, height)
+    matched = pairs(boxes, [Face(box) for box in true_boxes])
+    differences = [
+        float(value)
+        for row, at in matched
+        if eye_distance(true_points[at]) > 0
+        for value in errors(points[row], true_points[at])
+    ]
+    return {"faces": len(truth), "found": len(found), "matched": len(matched), "differences": differences}
+
+
+def _split(found: list[Detection], width: int, height: int) -> tuple[list[Any], list[Any]]:
+    both = [pixels(face, width, height) for face in found]
+    return [box for box, _ in both], [points for _, points in both]
