@@ -1,0 +1,76 @@
+"""Sessions that check the project. ``nox`` runs the quick ones; ``nox --list`` shows them all.
+
+With SDKGEN_REQUIRE_TOOLCHAINS=1 a missing tool chain fails a session instead of skipping it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+
+PYTHON = "3.11"
+ROOT = Path(__file__).parent
+CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
+FULL = ("-e", ".[bench,convert,dev,video]")
+
+
+def install_full(session: nox.Session) -> None:
+    """Install the checkout with everything its tests need, unless the session runs in the caller's environment."""
+    if not isinstance(session.virtualenv, nox.virtualenv.PassthroughEnv):
+        session.install(*FULL, *CONSTRAINTS)
+
+
+@nox.session(python=PYTHON)
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install("ruff", *CONSTRAINTS)
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session(python=PYTHON)
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    install_full(session)
+    session.run("mypy")
+
+
+@nox.session(python=PYTHON)
+def tests(session: nox.Session) -> None:
+    """Run the tests that need no tool chain beside Python's."""
+    install_full(session)
+    marks = "not swift and not kotlin and not devices and not vulkan"
+    session.run("pytest", "-n", "2", "-m", marks, *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def wheel(session: nox.Session) -> None:
+    """Build the wheel, install it outside the tree, and use it there."""
+    session.install("build", *CONSTRAINTS)
+    with tempfile.TemporaryDirectory() as folder:
+        session.run("python", "-m", "build", "--wheel", "--outdir", folder, str(ROOT))
+        (file,) = Path(folder).glob("*.whl")
+        session.install(f"{file}[convert]", *CONSTRAINTS)
+        session.chdir(folder)
+        session.run("sdkgen", "models", "list")
+        for target in ("android", "ios", "onnx"):
+            session.run("sdkgen", "build", "--target", target, "--out", target)
+
+
+@nox.session(python=PYTHON)
+def base(session: nox.Session) -> None:
+    """Install without extras: it must stay under 300 MB, and list, bench and report without torch."""
+    session.install(".", *CONSTRAINTS)
+    session.run("sdkgen", "models", "list")
+    session.run("sdkgen", "report", "--help", silent=True)
+    site = Path(session.virtualenv.location) / "lib"
+    megabytes = sum(f.stat().st_size for f in site.rglob("*") if f.is_file() and not f.is_symlink()) / 1e6
+    session.log(f"The base install takes {megabytes:.0f} MB")
+    if megabytes > 300:
+        session.error("The base install must stay under 300 MB")

@@ -1,0 +1,107 @@
+"""The layering of the package: who may import whom, and where heavy packages may be loaded."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "sdkgen"
+
+FLOORS = [
+    {"cache", "console", "errors", "files", "resources"},
+    {"artifact", "backends", "detection", "images", "network", "spec", "weights"},
+    {"bench", "convert", "evaluate", "parity", "render", "tracking", "video"},
+    {"bundle"},
+    {"commands"},
+    {"cli", "__main__"},
+]
+"""The parts of the package, lowest first: a part imports from lower floors, or within itself."""
+
+NEIGHBOURS = {
+    # Within a floor, what may be used by its neighbours.
+    "artifact": {"backends", "network", "weights"},
+    "spec": {"artifact", "backends", "detection", "network", "weights"},
+    "detection": {"backends", "network"},
+    "weights": {"network"},
+    "cache": {"console"},
+    "files": {"cache"},
+    "errors": {"cache", "console", "files", "resources"},
+    "console": {"cache", "files"},
+}
+
+HEAVY = {
+    "torch": {"network", "convert", "weights", "backends/torch_backend.py"},
+    "coremltools": {"convert/coreml", "convert/lint", "backends/coreml.py", "backends/mil", "bench/iphone.py"},
+    "litert_torch": {"convert/tflite"},
+    "onnx": {"convert/onnx.py"},
+    "onnxruntime": {"backends/onnx.py"},
+    "jinja2": {"render", "bench/report", "evaluate", "parity"},
+}
+"""Where each heavy package may be imported, relative to the package."""
+
+
+def _imports(file: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def _part(relative: str) -> str:
+    return relative.split("/", 1)[0].removesuffix(".py")
+
+
+def _floor(part: str) -> int:
+    for index, floor in enumerate(FLOORS):
+        if part in floor:
+            return index
+    raise AssertionError(f"sdkgen/{part} has no place in the layering: add it to FLOORS")
+
+
+def _files() -> list[Path]:
+    return [file for file in sorted(PACKAGE.rglob("*.py")) if file != PACKAGE / "__init__.py"]
+
+
+def test_imports_go_down() -> None:
+    faults = []
+    for file in _files():
+        relative = file.relative_to(PACKAGE).as_posix()
+        part = _part(relative)
+        for name in _imports(file):
+            if not name.startswith("sdkgen.") or (other := name.split(".")[1]) == part or other == "__version__":
+                continue
+            allowed = _floor(other) < _floor(part) or part in NEIGHBOURS.get(other, set())
+            if not allowed:
+                faults.append(f"{relative} imports {name}")
+    assert not faults, faults
+
+
+@pytest.mark.parametrize("heavy", sorted(HEAVY))
+def test_heavy_packages_stay_in_their_place(heavy: str) -> None:
+    faults = []
+    for file in _files():
+        relative = file.relative_to(PACKAGE).as_posix()
+        if any(relative.startswith(place) for place in HEAVY[heavy]):
+            continue
+        if any(name.split(".")[0] == heavy for name in _imports(file)):
+            faults.append(relative)
+    assert not faults, faults
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["models", "list"], ["build", "--help"], ["bench", "--help"]])
+def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
+    code = (
+        "import sys\nfrom sdkgen.cli import main\n"
+        f"sys.argv = ['sdkgen', *{arguments!r}]\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print('loaded:', sorted({'torch', 'coremltools', 'onnx', 'scipy', 'sqlalchemy'} & set(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "loaded: []"
