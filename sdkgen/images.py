@@ -31,9 +31,10 @@ _UPRIGHT = {
 }
 
 
-def read_image(path: Path) -> NDArray[np.uint8]:
+def read_image(path: Path, *, as_stored: bool = False) -> NDArray[np.uint8]:
     """Return the image at ``path`` as RGB (H, W, 3), turned upright as its EXIF orientation says.
 
+    With ``as_stored`` it is not turned: the labels of data sets refer to the pixels as they are stored.
     Grey, palette and CMYK images are converted; 16 bits a channel are scaled to 8; transparent pixels are laid on
     white; of an animation the first frame is taken. Colour profiles are not applied. Raises ``ImageError`` if the file
     is missing, unreadable, truncated, of another format, or larger than ``MAXIMUM_PIXELS``.
@@ -48,7 +49,8 @@ def read_image(path: Path) -> NDArray[np.uint8]:
             with Image.open(path, formats=FORMATS) as image:
                 _check_size(image, path)
                 image.load()
-                return np.array(_upright(_rgb(image), _orientation(image)), dtype=np.uint8)
+                orientation = 1 if as_stored else _orientation(image)
+                return np.array(_upright(_rgb(image), orientation), dtype=np.uint8)
     except ImageError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:

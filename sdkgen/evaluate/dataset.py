@@ -14,7 +14,7 @@ from sdkgen.evaluate.types import DataSet, Faults, Picture
 from sdkgen.evaluate.wider import WiderFace, is_wider
 
 Format: TypeAlias = Literal["wider", "coco", "csv"]
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp"})
 _SUFFIXES: dict[str, Format] = {".txt": "wider", ".json": "coco", ".csv": "csv", ".tsv": "csv"}
 
 

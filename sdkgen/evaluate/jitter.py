@@ -100,7 +100,7 @@ class Jitter:
 
     def summary(self) -> dict[str, Any] | None:
         """Return jitter with and without blending, the reduction, and their intervals; None if nothing was seen."""
-        if not self._sums[1]:
+        if not (self._sums[1] and self._sums[3]):
             return None
         few = self.pictures < _FEWEST_PICTURES
         replicas = (self._by_view if few else self._by_picture).sums

@@ -66,11 +66,10 @@ class KeypointErrors:
 
     def summary(self) -> dict[str, Any] | None:
         """Return median, mean and 95th percentile over all keypoints, and each one's median; None without any."""
-        everything = np.concatenate(
-            [np.frombuffer(values, np.float32) for values in self._values.values() if values] or [[]]
-        )
-        if not len(everything):
+        filled = [np.frombuffer(values, np.float32) for values in self._values.values() if values]
+        if not filled:
             return None
+        everything = np.concatenate(filled)
         medians = {name: _rounded(np.median(values)) if values else None for name, values in self._values.items()}
         return {
             "keypoints": len(everything),

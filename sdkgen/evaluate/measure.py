@@ -12,12 +12,12 @@ from sdkgen.detection.pipeline import faces as faces_in
 from sdkgen.detection.preprocess import Bytes, letterboxed
 from sdkgen.detection.types import Detection, Options, RawOutputs
 from sdkgen.errors import ImageError
-from sdkgen.evaluate import images
 from sdkgen.evaluate.jitter import MODES, shifted, shifts, squares
 from sdkgen.evaluate.keypoints import errors, eye_distance, pairs, pixels
 from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS
 from sdkgen.evaluate.settings import Settings
 from sdkgen.evaluate.types import Face, Picture
+from sdkgen.images import read_image
 from sdkgen.spec.model import ModelSpec
 
 Record = dict[str, Any]
@@ -40,9 +40,10 @@ class Measurer:
     def __call__(self, picture: Picture, *, jitter: bool) -> Record:
         """Return the record of ``picture``; an image that cannot be read makes one that says why."""
         try:
-            image = images.read(picture.path)
+            image = read_image(picture.path, as_stored=True)
         except ImageError as error:
-            return {"fault": error.reference, "detail": error.message}
+            kind = "unreadable image" if picture.path.is_file() else "missing image"
+            return {"fault": kind, "detail": error.message}
         height, width = image.shape[:2]
         outputs = self._run(self.backend, image)
         shipped = self._faces(outputs, image, self.settings.nms)
