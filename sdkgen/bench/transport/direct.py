@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized, TransportTimeout
@@ -153,6 +154,25 @@ class AdbDirect:
         raise _unauthorized(self.serial)
 
     def _send(self, source: Path, target: str) -> None:
+        self._check_space(source, target)
+        try:
+            self._stream(source, target)
+        except TransportTimeout:
+            # adb_shell does not hear a device that gives up halfway, and waits. Perhaps another has taken the space.
+            self._check_space(source, target)
+            raise
+
+    def _check_space(self, source: Path, target: str) -> None:
+        """Raise what would make writing ``target`` fail: no space, or no permission."""
+        folder = quote(target.rpartition("/")[0] or "/")
+        done = self.shell(f"mkdir -p {folder} && : > {quote(target)} && df -kP {folder}")
+        if done.exit_code:
+            raise file_error(self.serial, target, done.stderr.decode("utf-8", errors="replace").strip())
+        free = done.text.splitlines()[-1].split()[3]
+        if free.isdigit() and int(free) * 1024 < source.stat().st_size:
+            raise file_error(self.serial, target, "No space left on device")
+
+    def _stream(self, source: Path, target: str) -> None:
         from adb_shell.exceptions import PushFailedError
 
         with self._asking(f"sending {target} stood still for {_SILENCE:g} s") as device:
