@@ -1,0 +1,193 @@
+"""``sdkgen eval``: how good a detector is on your own photographs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from sdkgen import __version__, console
+from sdkgen.artifact import Artifact, Precision
+from sdkgen.errors import UsageError
+from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.registry import load_model
+
+if TYPE_CHECKING:
+    from sdkgen.backends.base import Backend
+
+AREAS = {"all": 0.0, "front": 0.20, "rear": 0.05}
+"""The smallest faces that the BlazeFace paper considers, as a share of the image, by the camera's side."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``eval``."""
+    app.command("eval")(evaluate)
+
+
+def evaluate(
+    data: Path = typer.Option(..., "--data", "-d", help="A file of labels, or a folder with labels or only images."),
+    form: Literal["wider", "coco", "csv"] | None = typer.Option(
+        None, "--format", help="Of the labels; by default, what the file's name says."
+    ),
+    images: Path | None = typer.Option(None, "--images", help="The folder that the labels' image names start from."),
+    model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    backend: Literal["litert", "torch", "onnx"] = typer.Option("litert", "--backend", help="What runs the model."),
+    against: Literal["torch", "litert", "onnx"] | None = typer.Option(
+        None, "--against", help="Also compare every face with another backend's."
+    ),
+    precision: Precision = typer.Option("fp16", "--precision", help="Of the artifact's weights."),
+    weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
+    trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
+    nms: Literal["blend", "hard"] = typer.Option("blend", "--nms", help="How boxes of one face become one."),
+    minimum_score: float = typer.Option(0.05, "--minimum-score", min=0, max=1, help="Lowest score on the curve."),
+    area: str = typer.Option("all", "--min-face-area", help="Share of the image, or all, front (0.2), rear (0.05)."),
+    views: int = typer.Option(8, "--views", min=0, help="Jitter: shifted copies an image; 0 leaves jitter out."),
+    jitter_images: int = typer.Option(64, "--jitter-images", min=1, help="Jitter: images, spread over the set."),
+    shift: float = typer.Option(0.02, "--shift", min=0.001, max=0.25, help="Jitter: largest shift, of the long side."),
+    jobs: int = typer.Option(0, "--jobs", "-j", min=0, help="Threads; 0 for one a processor."),
+    fresh: bool = typer.Option(False, "--fresh", help="Begin anew even if an interrupted run can be gone on with."),
+    html: Path | None = typer.Option(None, "--html", help="Write the report as a page."),
+    json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
+) -> None:
+    """Measure average precision, keypoint error and jitter on photographs.
+
+    An interrupted run goes on where it was when it is called again. Images that cannot be read are reported.
+    """
+    from sdkgen.evaluate import evaluation
+    from sdkgen.evaluate.dataset import open_dataset
+    from sdkgen.evaluate.html import write_html
+    from sdkgen.evaluate.journal import Journal
+    from sdkgen.evaluate.measure import Measurer
+    from sdkgen.evaluate.settings import Settings
+    from sdkgen.files import sha256_json, sha256_path
+
+    spec = load_model(model)
+    if weights is None:
+        _ = spec.detector, spec.released
+    settings = Settings(nms, minimum_score, _area(area), views, jitter_images, shift)
+    labels = open_dataset(data, form, images, spec.detector.keypoints)
+    source = _Source(spec, backend, precision, weights, trust_weights)
+    other = _Source(spec, against, precision, weights, trust_weights) if against else None
+    key = {
+        "version": __version__,
+        "spec": spec.model_dump(mode="json", by_alias=True),
+        "backends": [source.key, other.key if other else None],
+        "settings": settings.as_dict(),
+        "data": [str(labels.source.resolve()), str(images), labels.format],
+        "labels": sha256_path(labels.source) if labels.source.is_file() else None,
+    }
+    with Journal(sha256_json(key), fresh=fresh) as journal, console.progress() as bars:
+        task = bars.add_task(f"{spec.name}, {backend}", total=labels.count)
+        report = evaluation.evaluate(
+            labels,
+            spec,
+            settings,
+            journal,
+            lambda: Measurer(spec, source.open(), settings, other.open() if other else None),
+            workers=jobs or len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else jobs or os.cpu_count() or 1,
+            tick=lambda: bars.advance(task),
+        )
+    report = {
+        "sdkgen": __version__,
+        "model": {"name": spec.name, "title": spec.title, "trained": spec.trained or weights is not None},
+        "backend": {"name": backend, "precision": source.precision, "sha256": source.sha256, "against": against},
+        **report,
+    }
+    report["data"] = {"source": str(data), **report["data"]}
+    if html is not None:
+        write_html(report, html)
+    if json:
+        console.print_json(report)
+    else:
+        _print(report)
+
+
+class _Source:
+    """What a backend runs, converted once however many threads run it."""
+
+    def __init__(self, spec: ModelSpec, name: str, precision: Precision, weights: Path | None, trust: bool) -> None:
+        from sdkgen.convert import convert
+
+        self._spec = spec
+        self._name = name
+        self._artifact: Artifact | None = None
+        self._network: Any = None
+        if name == "torch":
+            from sdkgen.network import load
+
+            self._network = load(spec, weights, trust=trust)
+        else:
+            form: Literal["tflite", "onnx"] = "tflite" if name == "litert" else "onnx"
+            self._artifact = convert(spec, form, precision=precision, weights=weights, trust=trust)
+        self.sha256 = self._artifact.record.sha256 if self._artifact else None
+        self.precision = precision if self._artifact else "fp32"
+        self.key = [name, self.sha256, str(weights)]
+
+    def open(self) -> Backend:
+        """Return a backend of its own for one thread."""
+        if self._artifact is None:
+            from sdkgen.backends.torch_backend import TorchBackend
+
+            return TorchBackend(self._network, self._spec)
+        if self._name == "onnx":
+            from sdkgen.backends.onnx import OnnxBackend
+
+            return OnnxBackend(self._artifact.path)
+        from sdkgen.backends.litert import LiteRtBackend
+
+        return LiteRtBackend(self._artifact.path, self._spec)
+
+
+def _area(text: str) -> float:
+    """Return the smallest face as a share of the image."""
+    if text in AREAS:
+        return AREAS[text]
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share < 1:
+        raise UsageError(
+            f"--min-face-area {text!r} is no share", hint="Give a number from 0 to 1, or all, front, rear."
+        )
+    return share
+
+
+def _print(report: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    from sdkgen.evaluate.html import percent
+
+    table = Table("", "", "", box=None, show_header=False)
+    if (found := report["precision"]) is not None:
+        table.add_row(
+            "AP at IoU 0.5", percent(found["ap50"]), f"{found['faces']} faces, {found['faces_ignored']} ignored"
+        )
+        table.add_row("AP at IoU 0.5 to 0.95", percent(found["ap50_95"]), "COCO's protocol")
+        if (own := found["at_own_threshold"]) is not None:
+            what = f"at the model's own threshold, {own['score']}"
+            table.add_row("precision, recall", f"{percent(own['precision'])}, {percent(own['recall'])}", what)
+    if (points := report["keypoints"]) is not None:
+        table.add_row("keypoint error, median", percent(points["median"]), "of the inter-ocular distance")
+    if (jitter := report["jitter"]) is not None:
+        for name, mode in (("blending", "blend"), ("plain NMS", "hard")):
+            value = jitter[mode]
+            table.add_row(
+                f"jitter, {name}", percent(value["value"]), f"{percent(value['low'])} to {percent(value['high'])}"
+            )
+        if (less := jitter["reduction"]) is not None:
+            interval = f"{percent(less['low'], 1)} to {percent(less['high'], 1)}"
+            table.add_row("less by blending", percent(less["value"], 1), f"{interval} ({jitter['views']} views)")
+    if (other := report["against"]) is not None:
+        what = f"of the inter-ocular distance; {other['matched']} of {other['faces']} faces"
+        table.add_row(f"to {report['backend']['against']}, largest", percent(other["maximum"], 4), what)
+    console.out.print(table)
+    for faults in (report["unreadable"], report["data"]["labels"]):
+        for kind, count in faults["counts"].items():
+            console.warn(f"{count} × {kind}, for instance {console.safe(faults['examples'][kind][0])}")
+    timing = report["timing"]
+    console.note(f"{report['images']} images in {timing['seconds']:.1f} s, {timing['images_per_second']:.0f} a second")
