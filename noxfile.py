@@ -11,25 +11,24 @@ from pathlib import Path
 import nox
 
 nox.options.sessions = ["lint", "types", "tests"]
-nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 
 PYTHON = "3.11"
 ROOT = Path(__file__).parent
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
-FULL = ("-e", ".[bench,convert,dev,video]")
+DEV = ("-e", ".[dev]")
 
 
-def install_full(session: nox.Session) -> None:
-    """Install the checkout with everything its tests need, unless the session runs in the caller's environment."""
+def install(session: nox.Session, *packages: str) -> None:
+    """Install packages into the session's environment; under ``--no-venv`` the caller's has them already."""
     if not isinstance(session.virtualenv, nox.virtualenv.PassthroughEnv):
-        session.install(*FULL, *CONSTRAINTS)
+        session.install(*packages, *CONSTRAINTS)
 
 
 @nox.session(python=PYTHON)
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
-    session.install("ruff", *CONSTRAINTS)
+    install(session, "ruff")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
 
@@ -37,14 +36,14 @@ def lint(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def types(session: nox.Session) -> None:
     """Check types, strictly."""
-    install_full(session)
+    install(session, *DEV)
     session.run("mypy")
 
 
 @nox.session(python=PYTHON)
 def tests(session: nox.Session) -> None:
     """Run the tests that need no tool chain beside Python's."""
-    install_full(session)
+    install(session, *DEV)
     marks = "not swift and not kotlin and not devices and not vulkan"
     session.run("pytest", "-n", "2", "-m", marks, *session.posargs)
 

