@@ -128,16 +128,21 @@ def _identify_machine(transport: Transport) -> Identity:
             "id": "cat /etc/machine-id || sysctl -n kern.uuid",
             "manufacturer": "cat /sys/class/dmi/id/sys_vendor",
             "model": "cat /sys/class/dmi/id/product_name || sysctl -n hw.model",
-            "cpu": "sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | grep -m 1 . || sysctl -n machdep.cpu.brand_string",
+            "cpu": "sed -n 's/^model name[[:space:]]*: //p' /proc/cpuinfo | grep -m 1 . "
+            "|| sysctl -n machdep.cpu.brand_string",
             "machine": "uname -m",
-            "os": "( . /etc/os-release && printf %s \"$PRETTY_NAME\" ) || sw_vers -productVersion",
+            "os": '( . /etc/os-release && printf %s "$PRETTY_NAME" ) || sw_vers -productVersion',
             "kernel": "uname -sr",
             "summary": "vulkaninfo --summary",
             "opencl": _FIRST_OF.format(_OPENCL_LINUX),
         },
         timeout=60,
     )
-    first = dict(re.findall(r"^\s*(deviceName|driverInfo|driverName|apiVersion|deviceType)\s*= (.*)$", said["summary"] or "", re.M)[:5])
+    first = dict(
+        re.findall(
+            r"^\s*(deviceName|driverInfo|driverName|apiVersion|deviceType)\s*= (.*)$", said["summary"] or "", re.M
+        )[:5]
+    )
     kind = first.get("deviceType", "").removeprefix("PHYSICAL_DEVICE_TYPE_").removesuffix("_GPU").lower()
     machine = short(said["machine"]) or ""
     return Identity(

@@ -11,37 +11,37 @@ class DeviceError(SdkgenError):
     reference = "device-failed"
 
 
-class DeviceGone(DeviceError):
+class DeviceGone(DeviceError):  # noqa: N818  # named for what happened
     """The device, its daemon or its cable went away; ``Transport.reconnect`` may bring it back."""
 
     reference = "device-gone"
 
 
-class DeviceUnauthorized(DeviceError):
+class DeviceUnauthorized(DeviceError):  # noqa: N818  # named for what happened
     """The device has not been told to trust this machine."""
 
     reference = "device-unauthorized"
 
 
-class DeviceOffline(DeviceError):
+class DeviceOffline(DeviceError):  # noqa: N818  # named for what happened
     """The device is listed, but does not answer."""
 
     reference = "device-offline"
 
 
-class DeviceFull(DeviceError):
+class DeviceFull(DeviceError):  # noqa: N818  # named for what happened
     """No space is left where a file was to be written on the device."""
 
     reference = "device-full"
 
 
-class DeviceBusy(DeviceError):
+class DeviceBusy(DeviceError):  # noqa: N818  # named for what happened
     """Another process of this machine is using the device."""
 
     reference = "device-busy"
 
 
-class TransportTimeout(DeviceError):
+class TransportTimeout(DeviceError):  # noqa: N818  # named for what happened
     """A command or a transfer took longer than it was given; it may still be running on the device."""
 
     reference = "device-timeout"

@@ -11,7 +11,9 @@ from sdkgen.bench.transport.base import Transport
 
 _CPUS = "/sys/devices/system/cpu/cpu[0-9]*"
 _ZONES = "/sys/class/thermal/thermal_zone*"
-_GPU_CLOCKS = "/sys/class/kgsl/kgsl-3d0/gpuclk /sys/class/kgsl/kgsl-3d0/devfreq/cur_freq /sys/class/devfreq/*mali*/cur_freq"
+_GPU_CLOCKS = (
+    "/sys/class/kgsl/kgsl-3d0/gpuclk /sys/class/kgsl/kgsl-3d0/devfreq/cur_freq /sys/class/devfreq/*mali*/cur_freq"
+)
 _UNREADABLE = "-"
 
 

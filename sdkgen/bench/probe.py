@@ -18,7 +18,7 @@ def ask(device: Transport, questions: Mapping[str, str], timeout: float = 30) ->
     the answers are random, so no answer can pass for another.
     """
     mark = f"--{secrets.token_hex(16)}"
-    script = "\n".join(f"( {command}\n) 2>/dev/null; echo \"{mark} $?\"" for command in questions.values())
+    script = "\n".join(f'( {command}\n) 2>/dev/null; echo "{mark} $?"' for command in questions.values())
     said = device.shell(script, timeout=timeout).stdout.decode("utf-8", errors="replace")
     answers: dict[str, str | None] = {}
     for name in questions:

@@ -88,7 +88,7 @@ class Recipe(Strict):
     cpu: CpuSpec
     battery: BatterySpec
     thermal: ThermalSpec
-    properties: dict[PropertyName, str] = {}
+    properties: dict[PropertyName, str] = Field(default_factory=dict)
     """More properties; they win over those that the identity makes."""
 
     @property

@@ -12,6 +12,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sdkgen import console
@@ -84,8 +86,10 @@ def delete(name: str) -> None:
         shutil.rmtree(device.folder, onerror=_force)
 
 
-def _held(device: Device):  # type: ignore[no-untyped-def]  # noqa: ANN202
-    return locked(device.folder.parent / f".{device.name}.lock", f"the emulated device {device.name}", device.name, wait=60)
+def _held(device: Device) -> AbstractContextManager[None]:
+    return locked(
+        device.folder.parent / f".{device.name}.lock", f"the emulated device {device.name}", device.name, wait=60
+    )
 
 
 def _boot(device: Device) -> None:
@@ -148,7 +152,7 @@ def _halt(device: Device) -> None:
     (device.folder / "running").unlink(missing_ok=True)
 
 
-def _force(function, path, _why) -> None:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _force(function: Callable[[str], object], path: str, _why: object) -> None:
     """Make overlayfs's work folder, which it leaves without any permission, removable."""
     Path(path).chmod(0o700)
     function(path)

@@ -60,7 +60,9 @@ def ensure_runnable(architecture: str) -> None:
         return
     if os.geteuid() == 0 and shutil.which("update-binfmts"):
         if not (_BINFMT / "register").exists():
-            subprocess.run(["mount", "-t", "binfmt_misc", "binfmt_misc", str(_BINFMT)], capture_output=True, check=False)
+            subprocess.run(
+                ["mount", "-t", "binfmt_misc", "binfmt_misc", str(_BINFMT)], capture_output=True, check=False
+            )
         subprocess.run(["update-binfmts", "--enable", _QEMU[architecture]], capture_output=True, check=False)
     if not _registered(architecture):
         raise EmulatorError(
@@ -111,5 +113,7 @@ def _run(command: list[str]) -> None:
         last = [line for line in done.stderr.splitlines() if line.strip()][-4:]
         hint = "Check the network and the disk, then try again."
         if "subuid" in done.stderr or "newuidmap" in done.stderr:
-            hint = "Let your user have subordinate ids: apt install uidmap, and a line for it in /etc/subuid and subgid."
+            hint = (
+                "Let your user have subordinate ids: apt install uidmap, and a line for it in /etc/subuid and subgid."
+            )
         raise EmulatorError(f"{command[0]} failed: {' / '.join(last)}", context=" ".join(command), hint=hint)

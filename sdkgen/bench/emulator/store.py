@@ -1,7 +1,7 @@
 """Emulated devices on disk: what there is, what runs, and what only looks as if it did.
 
-A device is a folder ``STATE/emulated/NAME`` with ``recipe`` (the recipe's name), ``port`` (the one it had last), ``log``,
-and ``running`` (process, when that started, port) while it runs; ``upper`` holds its files.
+A device is a folder ``STATE/emulated/NAME`` with ``recipe`` (the recipe's name), ``port`` (the one it had last),
+``log``, and ``running`` (process, when that started, port) while it runs; ``upper`` holds its files.
 """
 
 from __future__ import annotations

@@ -22,6 +22,7 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 _CLONE_NEWUSER, _CLONE_NEWPID, _CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 _PR_SET_PDEATHSIG = 1
@@ -33,7 +34,7 @@ def main(boot: str, base: str, folder: str, megabytes: str, seconds: str, *ports
     """Start the device, print its port and return 0 while a child goes on; see the module."""
     listener = _listen(ports)
     if listener is None:
-        print("none of the ports is free", file=sys.stderr)
+        sys.stderr.write("none of the ports is free")
         return 1
     port = str(listener.getsockname()[1])
     reading, writing = os.pipe()
@@ -41,7 +42,7 @@ def main(boot: str, base: str, folder: str, megabytes: str, seconds: str, *ports
         os.close(writing)
         with os.fdopen(reading) as pipe:
             said = pipe.read()
-        print(port if not said else said, file=sys.stderr if said else sys.stdout)
+        (sys.stderr if said else sys.stdout).write(said or port)
         return 1 if said else 0
     os.close(reading)
     os.setsid()
@@ -58,8 +59,7 @@ def main(boot: str, base: str, folder: str, megabytes: str, seconds: str, *ports
         )
         _await(device, int(port), float(seconds))
         # Written before anyone is told that the device runs.
-        with open(f"{folder}/running", "w") as file:
-            file.write(f"{os.getpid()} {_started(os.getpid())} {port}")
+        Path(folder, "running").write_text(f"{os.getpid()} {_started(os.getpid())} {port}")
     except (OSError, TimeoutError) as error:
         os.write(writing, str(error).encode())
         os._exit(1)
@@ -92,8 +92,7 @@ def _enter() -> None:
     if libc.unshare(_CLONE_NEWUSER | _CLONE_NEWPID | _CLONE_NEWNET):
         raise OSError(ctypes.get_errno(), f"no user namespaces: {os.strerror(ctypes.get_errno())}")
     for name, text in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
+        Path("/proc/self", name).write_text(text)
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
         asked = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("16sh14x", b"lo", 0))
         (flags,) = struct.unpack("16xh14x", asked)
@@ -117,8 +116,7 @@ def _await(device: subprocess.Popen[bytes], port: int, seconds: float) -> None:
 
 def _started(pid: int) -> str:
     """Return when a process started, in clock ticks since the machine did: with the number it is unmistakable."""
-    with open(f"/proc/{pid}/stat") as file:
-        return file.read().rpartition(")")[2].split()[19]
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
 
 
 async def _serve(listener: socket.socket, port: int, device: subprocess.Popen[bytes]) -> None:

@@ -1,8 +1,8 @@
 """Ways to a device: an adb server, adb spoken directly, and this machine itself.
 
-    found = connected()                      # what can be seen, ready or not
-    with closing(found[0].open()) as device:
-        device.shell("uname -m").text
+found = connected()                      # what can be seen, ready or not
+with closing(found[0].open()) as device:
+    device.shell("uname -m").text
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ class AdbServer:
         try:
             yield
         except (TimeoutError, AdbTimeout) as error:
-            raise TransportTimeout(late, context=self.serial, hint="Give it more time, or restart the device.") from error
+            raise TransportTimeout(
+                late, context=self.serial, hint="Give it more time, or restart the device."
+            ) from error
         except (AdbError, OSError, EOFError, struct.error) as error:
             raise error_for(self.serial, str(error)) from error
 
@@ -103,14 +105,18 @@ class AdbServer:
             yield stream
 
     def _send(self, source: Path, target: str) -> None:
-        with self._asking(f"sending {target} stood still for {_SILENCE:g} s"), self._service("sync:", _SILENCE) as stream:
+        with (
+            self._asking(f"sending {target} stood still for {_SILENCE:g} s"),
+            self._service("sync:", _SILENCE) as stream,
+        ):
             with suppress(ConnectionError), source.open("rb") as file:
                 # A device that is full says so and hangs up while this still sends: its answer is read below.
                 stream.conn.sendall(_request(b"SEND", f"{target},{0o100600}".encode()))
                 while chunk := file.read(_CHUNK):
                     stream.conn.sendall(_request(b"DATA", chunk))
                 stream.conn.sendall(struct.pack("<4sI", b"DONE", int(time.time())))
-            self._check(*struct.unpack("<4sI", stream.read_exact(8)), stream, target)
+            answer, size = struct.unpack("<4sI", stream.read_exact(8))
+            self._check(answer, size, stream, target)
 
     def _receive(self, source: str, target: Path) -> None:
         with (

@@ -110,7 +110,9 @@ class AdbDirect:
             yield self._device
         except (exceptions.AdbTimeoutError, exceptions.TcpTimeoutException, TimeoutError) as error:
             self.close()
-            raise TransportTimeout(late, context=self.serial, hint="Give it more time, or restart the device.") from error
+            raise TransportTimeout(
+                late, context=self.serial, hint="Give it more time, or restart the device."
+            ) from error
         except (*broken, OSError, EOFError, struct.error) as error:
             self.close()
             raise error_for(self.serial, str(error)) from error
@@ -122,7 +124,7 @@ class AdbDirect:
         from adb_shell import exceptions
         from adb_shell.adb_device import AdbDevice, AdbDeviceUsb
 
-        asked = []
+        asked: list[object] = []
         host, _, port = self.serial.rpartition(":")
         if port.isdigit() and host:
             device = AdbDevice(_tcp(host.strip("[]"), int(port)), banner="sdkgen")
@@ -143,9 +145,7 @@ class AdbDirect:
             device.close()
             if asked:
                 raise _unauthorized(self.serial) from error
-            raise DeviceOffline(
-                "the device does not answer", context=self.serial, hint=remedy("offline")
-            ) from error
+            raise DeviceOffline("the device does not answer", context=self.serial, hint=remedy("offline")) from error
         except exceptions.InvalidResponseError as error:
             raise _unauthorized(self.serial) from error
         except BaseException:
@@ -210,8 +210,8 @@ def _unauthorized(serial: str) -> DeviceUnauthorized:
 def _tcp(host: str, port: int) -> Any:
     """Return a TCP transport for adb_shell.
 
-    adb_shell's own sends what fits into the socket's buffer and drops the rest, and asks again and again where the other
-    side has hung up. This one sends everything and says so.
+    adb_shell's own sends what fits into the socket's buffer and drops the rest, and asks again and again where the
+    other side has hung up. This one sends everything and says so.
     """
     from adb_shell.exceptions import TcpTimeoutException
     from adb_shell.transport.base_transport import BaseTransport

@@ -9,7 +9,7 @@ from typing import Any
 
 
 def user_keys() -> list[Any]:
-    """Return adb_shell's signers for the keys in ``ADB_VENDOR_KEYS`` and in ~/.android; unreadable ones are left out."""
+    """Return adb_shell's signers for the keys in ``ADB_VENDOR_KEYS`` and in ~/.android, but for unreadable ones."""
     from adb_shell.auth.sign_pythonrsa import PythonRSASigner
 
     places = [Path(place) for place in os.environ.get("ADB_VENDOR_KEYS", "").split(os.pathsep) if place]

@@ -22,7 +22,7 @@ def wrap(command: str, marked: str) -> str:
     """Return the command line that runs ``command`` and reports in the form that ``unwrap`` reads."""
     inner = f"sh -c {quote(command)} </dev/null"
     # Inside $( ), standard error takes the place of standard output, which goes out through descriptor 3.
-    return f"exec 3>&1; said=$( {{ {inner}; }} 2>&1 1>&3 3>&-; echo \" $?\" ); printf '{marked}%s' \"$said\""
+    return f'exec 3>&1; said=$( {{ {inner}; }} 2>&1 1>&3 3>&-; echo " $?" ); printf \'{marked}%s\' "$said"'
 
 
 def unwrap(raw: bytes, marked: str) -> Completed | None:

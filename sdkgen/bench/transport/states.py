@@ -8,11 +8,12 @@ READY = "device"
 
 _REMEDIES = {
     READY: "",
-    "unauthorized": "Unlock the device and accept this computer in the dialog “Allow USB debugging?”; if there is none, "
-    "switch USB debugging off and on again in the developer options.",
+    "unauthorized": "Unlock the device and accept this computer in the dialog “Allow USB debugging?”; if there is "
+    "none, switch USB debugging off and on again in the developer options.",
     "authorizing": "Wait a moment; if it stays so, unlock the device and accept this computer.",
     "connecting": "Wait a moment.",
-    "offline": "Unplug it and plug it in again, or `adb disconnect` and `adb connect` it; if that does not help, restart it.",
+    "offline": "Unplug it and plug it in again, or `adb disconnect` and `adb connect` it; if that does not help, "
+    "restart it.",
     "no permissions": "Let your user open USB devices: install Android's udev rules, or join the group plugdev.",
     "recovery": "Restart the device into Android.",
     "sideload": "Restart the device into Android.",
@@ -25,7 +26,7 @@ def remedy(state: str) -> str:
     """Return what makes a device in ``state`` ready; empty if it is."""
     # A server adds the details: "no permissions (user in plugdev group; …)".
     for known, advice in _REMEDIES.items():
-        if state == known or state.startswith(f"{known} ") or state.startswith(f"{known};"):
+        if state == known or state.startswith((f"{known} ", f"{known};")):
             return advice
     return "Look at the device's screen and restart it into Android with USB debugging switched on."
 
