@@ -1,0 +1,95 @@
+"""The store's tables, their version, and the steps from each version to the next.
+
+A store made by an older version is brought up to date when it is opened; one made by a newer version is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import JSON, Column, Connection, Float, ForeignKey, Integer, MetaData, String, Table, Text, text
+
+VERSION = 2
+
+metadata = MetaData()
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("key", String(40), primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("started", String(40), nullable=False),
+    Column("ended", String(40)),
+    Column("host", JSON, nullable=False),
+    Column("settings", JSON, nullable=False),
+    Column("versions", JSON, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("serial_hash", String(64), nullable=False),
+    Column("provenance", String(20), nullable=False),
+    Column("identity", JSON, nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("run_id", ForeignKey("runs.id"), nullable=False, index=True),
+    Column("device_id", ForeignKey("devices.id"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("started", String(40), nullable=False),
+    Column("status", String(20), nullable=False),
+    Column("provenance", String(20), nullable=False),
+    Column("transport", String(20), nullable=False),
+    Column("runner", String(40), nullable=False),
+    Column("model", String(80), nullable=False),
+    Column("artifact_sha256", String(64), nullable=False),
+    Column("backend", String(20), nullable=False),
+    Column("threads", Integer, nullable=False),
+    Column("precision", String(10), nullable=False),
+    Column("paced", Float),
+    Column("record", JSON, nullable=False),
+    Column("health_before", JSON),
+    Column("health_after", JSON),
+    Column("error", JSON),
+    Column("log", Text, nullable=False, default=""),
+    Column("device_seconds", Float, nullable=False),
+    Column("host_seconds", Float, nullable=False),
+    Column("reconnects", Integer, nullable=False, server_default=text("0")),
+)
+
+samples = Table(
+    "samples",
+    metadata,
+    Column("session_id", ForeignKey("sessions.id"), primary_key=True),
+    Column("i", Integer, primary_key=True),
+    Column("at_ns", Integer, nullable=False),
+    Column("run_ns", Integer),
+    Column("total_ns", Integer, nullable=False),
+)
+
+
+def _count_reconnections(connection: Connection) -> None:
+    """Version 2 keeps how often a session's device had gone away and come back."""
+    connection.execute(text("ALTER TABLE sessions ADD COLUMN reconnects INTEGER NOT NULL DEFAULT 0"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _count_reconnections}
+"""By version: the step from it to the next."""
+
+
+def migrate(connection: Connection, version: int) -> None:
+    """Bring tables of ``version`` to ``VERSION`` inside the caller's transaction."""
+    for step in range(version, VERSION):
+        STEPS[step](connection)
+    connection.execute(meta.update().where(meta.c.key == "schema").values(value=str(VERSION)))

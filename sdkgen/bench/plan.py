@@ -1,0 +1,76 @@
+"""What to measure: cells, and the order in which their sessions take turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict
+
+from sdkgen.files import sha256_path
+
+Backend: TypeAlias = Literal["gpu", "cpu"]
+
+WARMUP_SECONDS = 2.0
+"""A device is warmed up for at least this long."""
+DRIFT = 0.02
+"""Warm-up ends once the medians of two windows differ by less than this share."""
+MARGIN_SECONDS = 120.0
+"""What a session may take beside its timed runs before it is given up: initialising, compiling kernels, warming up."""
+SLOWEST_RUN_SECONDS = 2.0
+"""A run that takes longer than this on average is taken for a hang."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of the table to come: a model file on a backend."""
+
+    model: str
+    artifact: Path
+    backend: Backend
+    threads: int
+    precision: Literal["fp16", "fp32"] = "fp16"
+    sha256: str = ""
+
+    @classmethod
+    def of(cls, model: str, artifact: Path, backend: Backend, threads: int = 1, *, fp32: bool = False) -> Cell:
+        """Return the cell of an artifact, with the sha256 of its content."""
+        return cls(model, artifact, backend, threads, "fp32" if fp32 else "fp16", sha256_path(artifact))
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.backend == "cpu" else ""
+        return f"{self.model} on {self.backend}{threads}"
+
+
+class Settings(BaseModel):
+    """How each cell is measured."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sessions: int = 5
+    runs: int = 200
+    warmup_seconds: float = WARMUP_SECONDS
+    drift: float = DRIFT
+    paced: float | None = None
+    cooldown: float = 0.0
+    limit: int | None = None
+
+    @property
+    def limit_seconds(self) -> int:
+        """How long a session may take on the device."""
+        if self.limit is not None:
+            return self.limit
+        return int(
+            MARGIN_SECONDS + 5 * self.warmup_seconds + self.runs * max(SLOWEST_RUN_SECONDS, 1 / (self.paced or 1))
+        )
+
+
+def turns(cells: Sequence[Cell], sessions: int) -> Iterator[tuple[int, Cell]]:
+    """Yield every session of every cell, cells taking turns, so that slow drifts of a device hit all of them alike."""
+    for index in range(sessions):
+        for cell in cells:
+            yield index, cell

@@ -1,0 +1,97 @@
+"""sdkgen's folder on a device: the runner and the models, brought there once and checked every time."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from sdkgen.bench.errors import DeviceError, DeviceGone, TransportTimeout
+from sdkgen.bench.plan import Cell
+from sdkgen.bench.runner import Runner, folder_on
+from sdkgen.bench.runner_build import System
+from sdkgen.bench.transport.base import Completed, Transport
+from sdkgen.files import sha256_json, sha256_path
+
+RECONNECT_SECONDS = 60.0
+"""How long a device may stay away before its session is given up."""
+
+TRANSIENT = (DeviceGone, TransportTimeout)
+"""What a reconnection may mend."""
+
+R = TypeVar("R")
+
+
+@dataclass
+class Workspace:
+    """A device with sdkgen's folder ``root`` on it, and in that the folder ``kit`` with the runner's ``files``."""
+
+    transport: Transport
+    runner: Runner
+    root: str
+    kit: str
+    files: Mapping[str, Path]
+    reconnect_seconds: float = RECONNECT_SECONDS
+
+    @property
+    def program(self) -> str:
+        """The name of the runner's program."""
+        return next(iter(self.files))
+
+    def model(self, cell: Cell) -> str:
+        """Return where a cell's model lies on the device."""
+        return f"{self.root}/models/{cell.sha256[:16]}.tflite"
+
+    def bring(self, cells: Iterable[Cell]) -> None:
+        """Bring the runner and the models of ``cells`` to the device, except what lies there already, whole."""
+        wanted = {f"{self.kit}/{name}": source for name, source in self.files.items()}
+        wanted |= {self.model(cell): cell.artifact for cell in cells}
+        folders = shlex.join([f"{self.root}/sessions", f"{self.root}/models", self.kit])
+        there = sha256s(self.shell(f"mkdir -p {folders} && sha256sum {shlex.join(wanted)} 2>/dev/null", 120).text)
+        for path, source in wanted.items():
+            if there.get(path) != sha256_path(source):
+                self._push(source, path, 0o755 if path == f"{self.kit}/{self.program}" else 0o644)
+
+    def shell(self, command: str, timeout: float = 30) -> Completed:
+        """Run a command that does no harm when it runs twice: if the device goes away, reconnect and run it again."""
+        return self.again(lambda: self.transport.shell(command, timeout))
+
+    def again(self, action: Callable[[], R]) -> R:
+        """Return what ``action`` returns, after one reconnection where the device went away meanwhile.
+
+        Raises ``DeviceGone`` if it does not come back.
+        """
+        try:
+            return action()
+        except TRANSIENT:
+            self.transport.reconnect(self.reconnect_seconds)
+            return action()
+
+    def _push(self, source: Path, target: str, mode: int) -> None:
+        self.again(lambda: self.transport.push(source, target, mode))
+
+
+def open_workspace(transport: Transport, runner: Runner) -> Workspace:
+    """Look at the device's system and ABI, and return the workspace for it; nothing is brought there yet.
+
+    Raises ``SdkgenError`` if there is no runner for such a device.
+    """
+    test = "uname -m && if [ -e /system/bin/linker64 ]; then echo android; else echo linux; fi"
+    words = transport.shell(test).text.split()
+    if len(words) != 2:
+        raise DeviceError(
+            "the device does not say what it is", context=transport.serial, hint="Check it: adb shell uname -m."
+        )
+    system: System = "android" if words[1] == "android" else "linux"
+    files = runner.files(system, words[0])
+    root = folder_on(transport.kind)
+    key = sha256_json({name: sha256_path(source) for name, source in files.items()})
+    return Workspace(transport, runner, root, f"{root}/kit-{key[:16]}", files)
+
+
+def sha256s(text: str) -> dict[str, str]:
+    """Return sha256 by path from the output of ``sha256sum``."""
+    pairs = (line.split(maxsplit=1) for line in text.splitlines())
+    return {pair[1]: pair[0] for pair in pairs if len(pair) == 2}
