@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pkgutil
+import signal
 import sys
 from importlib import import_module
 
@@ -42,6 +43,8 @@ def _register() -> None:
 
 def main() -> None:
     """Run the command line and end the process with its exit code."""
+    # A request to end is raised like any other exit, so that half-made outputs are cleaned up on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _register()
     try:
         app(standalone_mode=True)
