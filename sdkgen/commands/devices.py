@@ -27,7 +27,7 @@ def list_devices(
     transport: str = typer.Option(
         "auto",
         envvar="SDKGEN_ADB",
-        help="How to reach Android devices: server (an adb server), direct (without one), or auto (a server if possible).",
+        help="How to reach Android devices: server (through adb), direct (without), or auto (server if there is one).",
     ),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -81,7 +81,7 @@ def _lines(one: Seen) -> list[tuple[str, str]]:
         ("model", _joined(who.manufacturer, who.model, "emulated" if who.emulated else None)),
         ("SoC", _joined(who.soc, who.abi)),
         ("OS", _joined(who.os, f"security patch {who.security_patch}" if who.security_patch else None)),
-        ("GPU", _joined(who.gpu or "none", who.driver, vulkan, "OpenCL" if who.opencl else "no OpenCL")),
+        ("GPU", _joined(who.gpu or "none found", who.driver, vulkan, "OpenCL" if who.opencl else "no OpenCL")),
         *(_health_lines(one.health) if one.health else ()),
     ]
 

@@ -35,7 +35,6 @@ class AdbServer:
     def __init__(self, server: Server, serial: str) -> None:
         self.serial = serial
         self._server = server
-        self._device = server.client.device(serial)
         self._speaks_v2: bool | None = None
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
@@ -43,7 +42,7 @@ class AdbServer:
         deadline = time.monotonic() + timeout
         with self._asking(f"a command took longer than {timeout:g} s"):
             if self._speaks_v2 is None:
-                self._speaks_v2 = "shell_v2" in self._device.get_features().split(",")
+                self._speaks_v2 = "shell_v2" in self._features(timeout)
             if self._speaks_v2:
                 with self._service(f"shell,v2,raw:exec </dev/null\n{command}", timeout) as stream:
                     return _read_v2(stream, deadline)
@@ -99,10 +98,20 @@ class AdbServer:
 
     @contextmanager
     def _service(self, name: str, timeout: float) -> Iterator[AdbConnection]:
-        with self._device.open_transport(timeout=timeout) as stream:
-            stream.send_command(name)
-            stream.check_okay()
+        """Yield a connection to the device's service ``name``; ``timeout`` is for every single wait."""
+        # adbutils' own open_transport leaves the connection open where the server refuses.
+        with self._server.client.make_connection(timeout) as stream:
+            for request in (f"host:transport:{self.serial}", name):
+                stream.send_command(request)
+                stream.check_okay()
             yield stream
+
+    def _features(self, timeout: float) -> list[str]:
+        with self._server.client.make_connection(timeout) as stream:
+            stream.send_command(f"host-serial:{self.serial}:features")
+            stream.check_okay()
+            features: str = stream.read_string_block()
+            return features.split(",")
 
     def _send(self, source: Path, target: str) -> None:
         with (

@@ -43,8 +43,8 @@ class Transport(Protocol):
         """Run ``command`` with the device's sh and return when it ended.
 
         Standard input is empty; standard output may be a terminal in raw mode. A process that is to outlive the call
-        must give up all three standard streams, as in ``setsid PROGRAM </dev/null >/dev/null 2>&1 &``. ``timeout`` is in
-        seconds. A command that fails is no error: look at ``exit_code``.
+        must give up all three standard streams, as in ``setsid PROGRAM </dev/null >/dev/null 2>&1 &``. ``timeout`` is
+        in seconds. A command that fails is no error: look at ``exit_code``.
         """
 
     def push(self, source: Path, target: str, mode: int = 0o644) -> None:

@@ -75,7 +75,7 @@ class Server:
         return Client(self.host, self.port)
 
     def states(self) -> dict[str, str]:
-        """Return the state of every device the server lists, by serial. Raises ``DeviceError`` if it does not answer."""
+        """Return the state of every listed device by serial. Raises ``DeviceError`` if the server does not answer."""
         listing = self._ask("host:devices")
         return dict(line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
 

@@ -1,0 +1,74 @@
+"""adb spoken directly, where the other side does not play along. The rest is in devices/."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from sdkgen.bench import transport
+from sdkgen.bench.errors import DeviceGone, DeviceOffline, DeviceUnauthorized
+from sdkgen.bench.transport import direct
+from sdkgen.bench.transport.direct import AdbDirect
+from sdkgen.bench.transport.keys import create_key
+from tests.bench.fake_adb import LockedDaemon, listening
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(direct, "_ANSWER", 0.5)
+    monkeypatch.setattr(direct, "_CONSENT", 0.5)
+    monkeypatch.setenv("ANDROID_USER_HOME", str(tmp_path / "android"))
+    monkeypatch.delenv("ADB_VENDOR_KEYS", raising=False)
+
+
+def test_a_device_that_accepts_no_key_is_unauthorized_and_gets_the_users_key_offered(tmp_path: Path) -> None:
+    daemon = LockedDaemon()
+    with listening(daemon) as port, pytest.raises(DeviceUnauthorized) as caught:
+        AdbDirect(f"127.0.0.1:{port}").shell("true")
+    assert "accept this computer" in caught.value.hint
+    # The key is made where adb makes it; its signature is refused, so the public half is shown to the user.
+    key = tmp_path / "android" / "adbkey"
+    assert "PRIVATE KEY" in key.read_text()
+    assert key.stat().st_mode & 0o077 == 0
+    assert daemon.offered == [2, 3]
+
+
+def test_the_users_own_key_is_not_touched(tmp_path: Path) -> None:
+    key = tmp_path / "android" / "adbkey"
+    create_key()
+    before = key.read_bytes()
+    with listening(LockedDaemon()) as port, pytest.raises(DeviceUnauthorized):
+        AdbDirect(f"127.0.0.1:{port}").shell("true")
+    assert key.read_bytes() == before
+
+
+def test_a_device_that_accepts_connections_and_says_nothing_is_offline() -> None:
+    def silent(connection: socket.socket) -> None:
+        while connection.recv(1024):
+            continue
+
+    with listening(silent) as port, pytest.raises(DeviceOffline) as caught:
+        AdbDirect(f"127.0.0.1:{port}").shell("true")
+    assert caught.value.context == f"127.0.0.1:{port}"
+
+
+def test_something_else_at_the_port_is_no_crash() -> None:
+    def web(connection: socket.socket) -> None:
+        connection.recv(1024)
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" + b" " * 100)
+
+    with listening(web) as port, pytest.raises(DeviceGone):
+        AdbDirect(f"127.0.0.1:{port}").shell("true")
+
+
+def test_nobody_at_the_port() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    device = transport.open_device(f"127.0.0.1:{port}", "direct")
+    with pytest.raises(DeviceGone):
+        device.shell("true")
+    with pytest.raises(DeviceGone, match="did not come back"):
+        device.reconnect(0.5)
+    device.close()
