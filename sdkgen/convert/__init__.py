@@ -11,8 +11,9 @@ from typing import Any
 
 from sdkgen import cache, console
 from sdkgen.artifact import SUFFIXES, Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
-from sdkgen.files import files_below, sha256_json, sha256_path, size_of
+from sdkgen.files import files_below, sha256_bytes, sha256_json, sha256_path, size_of
 from sdkgen.spec.model import ModelSpec
+from sdkgen.weights import fetch
 
 TOOLS: dict[Format, tuple[str, ...]] = {
     "tflite": ("torch", "litert-torch", "ai-edge-litert"),
@@ -39,7 +40,7 @@ def convert(
 
     Raises ``WeightsError``, or ``ConvertError`` if the converter fails.
     """
-    weights_sha256 = sha256_path(weights) if weights is not None and weights.is_file() else spec.weights.sha256
+    weights_sha256 = sha256_bytes(fetch.read(weights)) if weights is not None else spec.weights.sha256
     determined_by = {
         "spec": spec.model_dump(mode="json", by_alias=True),
         "weights": [weights_sha256, trust],
