@@ -77,9 +77,9 @@ def read_health(transport: Transport) -> Health:
 
 def _each(folders: str, *nodes: str) -> str:
     """Return the command that prints the ``nodes`` of each folder, a tab between them, a folder a line."""
+    # The shell's own read starts no process a node: a phone has dozens of them.
     print_all = "; ".join(
-        f'[ -r "$at/{node}" ] && value=$(cat "$at/{node}") && printf "%s\\t" "${{value:-{_UNREADABLE}}}"'
-        f' || printf "%s\\t" {_UNREADABLE}'
+        f'value=; {{ read -r value < "$at/{node}"; }} 2>/dev/null; printf "%s\\t" "${{value:-{_UNREADABLE}}}"'
         for node in nodes
     )
     return f'for at in {folders}; do [ -d "$at" ] || continue; {print_all}; echo; done'

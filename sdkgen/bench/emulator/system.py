@@ -17,6 +17,7 @@ def programs() -> Path:
 
 def install(recipe: Recipe, serial_number: str, target: Path) -> None:
     """Put the device's own files below ``target``, which lies over the Debian root, in place of those there."""
+    cpus = os.cpu_count() or 1
     for place in ("system", "sys"):
         shutil.rmtree(target / place, ignore_errors=True)
     shutil.copytree(programs() / "bin", target / "system" / "bin")
@@ -24,8 +25,8 @@ def install(recipe: Recipe, serial_number: str, target: Path) -> None:
         program.chmod(0o755)
     (target / "system" / "bin" / "sh").symlink_to("/bin/sh")
     _write(target / "system" / "etc" / "properties", properties(recipe, serial_number))
-    _write(target / "system" / "etc" / "emulated", behaviour(recipe))
-    _write(target / "sys", nodes(recipe, os.cpu_count() or 1))
+    _write(target / "system" / "etc" / "emulated", behaviour(recipe, cpus))
+    _write(target / "sys", nodes(recipe, cpus))
     for place in ("data", "proc", "dev"):
         (target / place).mkdir(exist_ok=True)
 
@@ -56,22 +57,26 @@ def properties(recipe: Recipe, serial_number: str) -> dict[str, str]:
     }
 
 
-def behaviour(recipe: Recipe) -> dict[str, str]:
-    """Return what the stand-ins for dumpsys and cmd read, by file name."""
+def behaviour(recipe: Recipe, cpus: int) -> dict[str, str]:
+    """Return what the stand-ins for dumpsys and cmd read, by file name; a line each."""
     battery, thermal = recipe.battery, recipe.thermal
-    return {
+    values = {
         "battery.level": str(battery.level),
         "battery.temp": str(round(battery.temperature * 10)),
         "battery.plugged": str(int(battery.plugged)),
-        "battery.drain": str(battery.drain_per_hour),
+        "battery.drain": str(round(battery.drain_per_hour * 1000)),
         "thermal.idle": str(thermal.idle),
         "thermal.busy": str(thermal.busy),
         "thermal.seconds": str(thermal.seconds),
         "thermal.limits": " ".join(map(str, thermal.limits)),
+        "thermal.zones": " ".join(thermal.zones),
         "thermal.last": "",
+        "cpus": str(cpus),
+        "cpu.clock": str(recipe.cpu.maximum_clock),
         "gpu.kind": recipe.gpu.kind,
         "gpu.gles": recipe.gpu.gles,
     }
+    return {name: f"{value}\n" for name, value in values.items()}
 
 
 def nodes(recipe: Recipe, cpus: int) -> dict[str, str]:
