@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from sdkgen.detection.types import Detection, Options, RawOutputs
 from sdkgen.errors import ImageError
 from sdkgen.evaluate.jitter import MODES, shifted, shifts, squares
 from sdkgen.evaluate.keypoints import errors, eye_distance, pairs, pixels
-from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS
+from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS, Box
 from sdkgen.evaluate.settings import Settings
 from sdkgen.evaluate.types import Face, Picture
 from sdkgen.images import read_image
@@ -50,7 +51,8 @@ class Measurer:
         record: Record = {"size": [width, height]}
         if picture.faces is not None:
             record["found"] = self._found(outputs, image)
-            record["errors"] = _errors(shipped, picture.faces, width, height)
+            judged = [face for face in picture.faces if not face.ignored and self._large(face.box, width, height)]
+            record["errors"] = _errors(shipped, judged, width, height)
         if jitter:
             record["views"] = self._views(picture.name, image, outputs)
         if self.reference is not None:
@@ -67,13 +69,19 @@ class Measurer:
         )
         return faces_in(outputs, self.spec, image.shape[1], image.shape[0], chosen)
 
+    def _large(self, box: Box, width: int, height: int) -> bool:
+        """Tell whether a box on an image of that size is as large as the settings ask for."""
+        return box[2] * box[3] >= self.settings.minimum_area * width * height
+
     def _found(self, outputs: RawOutputs, image: Bytes) -> list[list[float]]:
         found = self._faces(outputs, image, self.settings.nms, self.settings.minimum_score)
         return [[face.score, *pixels(face, image.shape[1], image.shape[0])[0]] for face in found]
 
     def _views(self, name: str, image: Bytes, outputs: RawOutputs) -> list[list[float]]:
         height, width = image.shape[:2]
-        before = {mode: self._faces(outputs, image, mode) for mode in MODES}
+        before = {
+            mode: [face for face in self._faces(outputs, image, mode) if self._large(face.box, 1, 1)] for mode in MODES
+        }
         if not before["blend"]:
             return []
         views = []
@@ -88,12 +96,12 @@ class Measurer:
         return views
 
 
-def _errors(found: list[Detection], faces: tuple[Face, ...], width: int, height: int) -> list[list[float | None]]:
+def _errors(found: list[Detection], faces: Sequence[Face], width: int, height: int) -> list[list[float | None]]:
     """Return the keypoint errors of each labelled face that was found."""
     boxes, points = _split(found, width, height)
     rows = []
     for row, at in pairs(boxes, faces):
-        if (labels := faces[at].keypoints) is not None and not faces[at].ignored:
+        if (labels := faces[at].keypoints) is not None:
             values = errors(points[row], labels)
             if np.isfinite(values).any():
                 rows.append([float(value) if np.isfinite(value) else None for value in values])
