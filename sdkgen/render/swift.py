@@ -1,0 +1,130 @@
+"""The iOS SDK: a Swift package around a Core ML model.
+
+Nearly all of its sources are the same for every model and are copied as they are; the numbers of the model are in one
+generated file.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sdkgen import resources
+from sdkgen.artifact import Artifact
+from sdkgen.errors import UsageError
+from sdkgen.render import selftest
+from sdkgen.render.context import SdkContext
+from sdkgen.render.environment import render_tree
+from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.registry import load_model
+
+USES_SELFTEST = True
+
+KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear_tragion", "left_ear_tragion")
+"""What ``FaceKeypoints`` names, in the order of the model's numbers."""
+
+_CROP_MODEL = "face-landmark"
+"""The model whose rule says which crop of a face the next model in a pipeline wants."""
+
+_PRECISIONS = {"fp16": "float16", "fp32": "float32"}
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+_KEYWORDS = frozenset(
+    """
+    Any as associatedtype await async actor break case catch class continue default defer deinit do else enum extension
+    fallthrough false fileprivate for func guard if import in init inout internal is let macro module nil nonisolated
+    open operator package precedencegroup private protocol Protocol public repeat rethrows return Self self static
+    struct subscript super switch throw throws true try Type typealias var where while _
+    """.split()
+)
+"""Words that Swift keeps for itself, also those it keeps only in places where a module's name stands."""
+
+_TYPES = frozenset(
+    """
+    ActiveComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FrameDetections ModelPrecision
+    RotatedRect VideoFrame
+    """.split()
+)
+"""Public types of the package: a module named as one of its types breaks the interface of a framework."""
+
+_MODULES = frozenset(
+    """
+    AppKit AVFoundation Combine CoreFoundation CoreGraphics CoreImage CoreMedia CoreML CoreVideo CryptoKit Darwin
+    Dispatch Foundation ImageIO Metal ObjectiveC os Swift SwiftUI UIKit Vision XCTest
+    """.split()
+)
+"""Modules of Apple's that the package or any app imports."""
+
+
+def check_names(name: str, package: str) -> None:  # noqa: ARG001  (Swift packages have no reverse-domain name)
+    """Raise ``UsageError`` if ``name`` cannot be the name of a Swift module that apps import."""
+    hint = "Choose a name such as FaceFinder: letters and digits, a letter first."
+    if not _IDENTIFIER.fullmatch(name):
+        fault = "is no Swift identifier"
+    elif name in _KEYWORDS:
+        fault = "is a word that Swift keeps for itself"
+    elif name in _TYPES:
+        fault = "is the name of a type in the package, and a Swift module must not be named as a type in it"
+    elif name in _MODULES or f"{name}Core" in _MODULES:
+        fault = "is the name of a module of Apple's"
+    else:
+        return
+    raise UsageError(f"the name {name!r} {fault}", context="--name", hint=hint, reference="bad-name")
+
+
+def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> None:
+    """Write the Swift package into ``out``: sources, the models and the golden input as its resources.
+
+    The models are tried in the order given at first start. Raises ``UsageError`` for a name Swift cannot use, or a
+    model whose keypoints are not the six that ``FaceKeypoints`` has.
+    """
+    check_names(context.name, context.package)
+    spec = context.spec
+    if spec.detector.keypoints != KEYPOINTS:
+        raise UsageError(
+            f"the iOS SDK needs the keypoints {', '.join(KEYPOINTS)}",
+            context=spec.name,
+            hint="Choose a model of the BlazeFace family.",
+            reference="other-keypoints",
+        )
+    models = [(_resource_name(artifact), artifact) for artifact in artifacts]
+    render_tree(resources.path("templates") / "swift", out, {**context.values(), **_values(spec, models)})
+    folder = out / "Sources" / context.name / "Resources"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, artifact in models:
+        shutil.copytree(artifact.path, folder / f"{name}.mlpackage", copy_function=shutil.copyfile)
+    (folder / selftest.NAME).write_bytes(selftest.selftest(spec))
+
+
+def _values(spec: ModelSpec, models: Sequence[tuple[str, Artifact]]) -> dict[str, Any]:
+    """Return what the templates need beside the context."""
+    return {
+        "grids": [
+            {
+                "rows": spec.input.height // grid.stride,
+                "columns": spec.input.width // grid.stride,
+                "per_cell": grid.per_cell,
+            }
+            for grid in spec.detector.grids
+        ],
+        "outputs": [output.name for output in models[0][1].record.outputs],
+        "crop_scale": load_model(_CROP_MODEL).landmarker.detection_roi.scale,
+        "resources": [
+            {
+                "name": name,
+                "precision": _PRECISIONS[artifact.record.precision],
+                "sha256": artifact.record.sha256,
+                "bytes": artifact.record.bytes,
+            }
+            for name, artifact in models
+        ],
+    }
+
+
+def _resource_name(artifact: Artifact) -> str:
+    """Return the file's stem in the package; Xcode makes an identifier of it."""
+    return f"{artifact.record.model}-{artifact.record.precision}".replace("-", "_")

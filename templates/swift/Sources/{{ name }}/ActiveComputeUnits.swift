@@ -1,0 +1,53 @@
+import CoreML
+
+/// What a detector's model runs on, and why.
+///
+/// Core ML takes the compute units as a permission: with `.cpuAndGPU` it may still keep single operations on the CPU.
+public struct ActiveComputeUnits: Sendable, Hashable {
+    /// A way to run the model that was tried and not taken.
+    public struct Rejection: Sendable, Hashable {
+        /// The way, as in "CPU and GPU, float16".
+        public let setup: String
+        /// What was wrong with it.
+        public let reason: String
+    }
+
+    /// Where Core ML may run the model.
+    public let units: MLComputeUnits
+    /// The arithmetic of the model in use.
+    public let precision: ModelPrecision
+    /// Whether the GPU may also add up in half precision, which is faster.
+    public let allowsLowPrecisionAccumulation: Bool
+    /// The faster ways that were tried before, and why each was not taken.
+    public let rejections: [Rejection]
+
+    /// Why the model runs on these units, in a sentence.
+    public var reason: String {
+        let passed = "\(setup) passed the self-test"
+        guard !rejections.isEmpty else { return "\(passed), as asked for." }
+        return "\(passed); before it, " + rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
+    }
+
+    var setup: String {
+        let accumulation = allowsLowPrecisionAccumulation ? " with float16 accumulation" : ""
+        return "\(units.name), \(precision.rawValue)\(accumulation)"
+    }
+}
+
+extension ActiveComputeUnits: CustomStringConvertible {
+    public var description: String { reason }
+}
+
+extension MLComputeUnits {
+    var name: String {
+        switch self {
+        case .cpuOnly: return "CPU"
+        case .cpuAndGPU: return "CPU and GPU"
+        case .cpuAndNeuralEngine: return "CPU and Neural Engine"
+        case .all: return "all units"
+        @unknown default: return "units \(rawValue)"
+        }
+    }
+
+    var includesGPU: Bool { self == .cpuAndGPU || self == .all }
+}

@@ -1,0 +1,17 @@
+/// Holds frames to rising timestamps.
+package struct TimestampOrder: Sendable {
+    private var previous: Double?
+
+    package init() {}
+
+    /// Takes note of a frame's timestamp, in seconds.
+    ///
+    /// - Throws: `FaceDetectorError.timestampMissing` or `.timestampNotRising`; the frame then leaves no trace.
+    package mutating func accept(_ timestamp: Double?) throws {
+        guard let timestamp, timestamp.isFinite else { throw FaceDetectorError.timestampMissing }
+        if let previous, timestamp <= previous {
+            throw FaceDetectorError.timestampNotRising(previous: previous, given: timestamp)
+        }
+        previous = timestamp
+    }
+}

@@ -1,0 +1,39 @@
+// swift-tools-version: 5.9
+
+// The rendered package's targets, built where there is no Mac: against declarations of Apple's frameworks, with the
+// tests that hold them to the golden vectors, and the benchmark. `harness.py` puts the sources beside this file.
+
+import PackageDescription
+
+let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
+let userInterface = macOS ? "AppKit" : "UIKit"
+let frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "ImageIO", "os", "CryptoKit", userInterface]
+let onTopOf = [
+    "CoreVideo": ["CoreGraphics"], "CoreMedia": ["CoreVideo"], "CoreML": ["CoreVideo"], "ImageIO": ["CoreGraphics"],
+    "UIKit": ["CoreGraphics"], "AppKit": ["CoreGraphics"],
+]
+
+func dependencies(_ names: [String]) -> [Target.Dependency] { names.map { .target(name: $0) } }
+
+let language = Context.environment["HARNESS_LANGUAGE"] ?? "6"
+let strict: [SwiftSetting] = [.unsafeFlags(["-warnings-as-errors", "-swift-version", language])]
+
+// As in Apple's frameworks, enumerations may grow, so that clients have to say what they do then.
+let stubs: [Target] = frameworks.map { name in
+    .target(
+        name: name, dependencies: dependencies(onTopOf[name] ?? []), path: "Stubs/\(name)",
+        swiftSettings: [.unsafeFlags(["-enable-library-evolution"])])
+}
+
+let package = Package(
+    name: "BlazeFace",
+    targets: stubs + [
+        .target(name: "BlazeFaceCore", swiftSettings: strict),
+        .target(
+            name: "BlazeFace", dependencies: dependencies(["BlazeFaceCore"] + frameworks),
+            resources: [.copy("Resources")], swiftSettings: strict),
+        .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
+        .testTarget(name: "DetectorTests", dependencies: ["BlazeFace"], swiftSettings: strict),
+        .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,65 @@
+@_exported import Foundation
+
+public typealias CFString = String
+public typealias CFDictionary = [String: Any]
+public typealias CFTypeRef = AnyObject
+
+public final class CGColorSpace {
+    public static let sRGB: CFString = "kCGColorSpaceSRGB"
+
+    public init?(name: CFString) {}
+}
+
+public enum CGImageAlphaInfo: UInt32 {
+    case none, premultipliedLast, premultipliedFirst, last, first, noneSkipLast, noneSkipFirst, alphaOnly
+}
+
+public struct CGBitmapInfo: OptionSet, Sendable {
+    public let rawValue: UInt32
+    public init(rawValue: UInt32) { self.rawValue = rawValue }
+    public static let byteOrder32Little = CGBitmapInfo(rawValue: 2 << 12)
+}
+
+/// A bitmap of BGRA bytes, rows without padding.
+public final class CGImage: Sendable {
+    public let width: Int
+    public let height: Int
+    public let stubPixels: [UInt8]
+
+    public init(stubWidth: Int, height: Int, pixels: [UInt8]) {
+        width = stubWidth
+        self.height = height
+        stubPixels = pixels
+    }
+}
+
+public final class CGContext {
+    public let bytesPerRow: Int
+    public let data: UnsafeMutableRawPointer?
+    private let width: Int
+    private let height: Int
+
+    public init?(
+        data: UnsafeMutableRawPointer?, width: Int, height: Int, bitsPerComponent: Int, bytesPerRow: Int,
+        space: CGColorSpace, bitmapInfo: UInt32
+    ) {
+        precondition(data == nil && bytesPerRow == 0 && bitsPerComponent == 8, "not stubbed")
+        precondition(bitmapInfo == 6 | 2 << 12, "not stubbed")
+        self.width = width
+        self.height = height
+        self.bytesPerRow = (width * 4 + 63) / 64 * 64
+        self.data = .allocate(byteCount: self.bytesPerRow * height, alignment: 64)
+    }
+
+    deinit { data?.deallocate() }
+
+    public func draw(_ image: CGImage, in rect: CGRect) {
+        precondition(rect == CGRect(x: 0, y: 0, width: image.width, height: image.height), "scaling is not stubbed")
+        image.stubPixels.withUnsafeBytes { pixels in
+            for row in 0..<height {
+                (data! + row * bytesPerRow).copyMemory(
+                    from: pixels.baseAddress! + row * width * 4, byteCount: width * 4)
+            }
+        }
+    }
+}
