@@ -1,0 +1,128 @@
+"""LiteRT's GPU accelerator over Vulkan, on a real GPU or on Mesa's software Vulkan, in a process of its own.
+
+The process keeps a crashing driver away from ours, and may run under another Python:
+``SDKGEN_GPU_PYTHON`` is the command that starts one whose Vulkan driver and ai-edge-litert are to be used instead.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import select
+import shlex
+import struct
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sdkgen.detection.types import Array, RawOutputs
+from sdkgen.errors import BackendError
+from sdkgen.spec.model import ModelSpec
+
+_WORKER = Path(__file__).with_name("litert_gpu_worker.py")
+_PATIENCE_S = 300.0
+"""A driver that has not answered by then hangs."""
+
+
+class LiteRtGpuBackend:
+    """Runs a .tflite file wholly on the GPU; ``adapter`` is the GPU's name as Vulkan reports it."""
+
+    name = "litert-gpu"
+
+    def __init__(self, path: Path, spec: ModelSpec, *, enforce_f32: bool = False) -> None:
+        """Compile ``path`` for the GPU; ``enforce_f32`` computes in float32 where the GPU would use float16.
+
+        Raises ``BackendError`` if there is no Vulkan driver that LiteRT takes, or an op cannot run on the GPU.
+        """
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        command = shlex.split(os.environ.get("SDKGEN_GPU_PYTHON", "")) or [sys.executable]
+        environment = {"XDG_RUNTIME_DIR": tempfile.gettempdir()} | os.environ
+        self._process = subprocess.Popen(
+            [*command, "-c", _WORKER.read_text()],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._log,
+            env=environment,
+            bufsize=0,
+        )
+        model = path.read_bytes()
+        try:
+            self._send(struct.pack("<QQ", len(model), enforce_f32) + model)
+            answer = json.loads(self._receive_line())
+            if "error" in answer:
+                raise self._refusal(answer["error"])
+        except BaseException:
+            self.close()
+            raise
+        released = {output.released: output.name for output in spec.outputs}
+        self._outputs = [(released.get(o["name"], o["name"]), tuple(o["shape"])) for o in answer["outputs"]]
+        self.adapter = self._adapter()
+
+    def run(self, image: Array) -> RawOutputs:
+        """Return the outputs for one input; see ``Backend.run``."""
+        self._send(np.ascontiguousarray(image, "<f4").tobytes())
+        return {
+            name: np.frombuffer(self._receive(4 * math.prod(shape)), "<f4").reshape(shape)
+            for name, shape in self._outputs
+        }
+
+    def close(self) -> None:
+        """End the process."""
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._log.close()
+
+    def _send(self, data: bytes) -> None:
+        assert self._process.stdin is not None  # noqa: S101
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[self._process.stdin.write(view) :]
+        except BrokenPipeError as error:
+            raise self._refusal("the process ended") from error
+
+    def _receive(self, count: int) -> bytes:
+        assert self._process.stdout is not None  # noqa: S101
+        parts: list[bytes] = []
+        while count:
+            ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE_S)
+            part = self._process.stdout.read(min(count, 1 << 16)) if ready else None
+            if not part:
+                raise self._refusal("the process ended" if ready else f"no answer within {_PATIENCE_S:.0f} s")
+            parts.append(part)
+            count -= len(part)
+        return b"".join(parts)
+
+    def _receive_line(self) -> bytes:
+        line = b""
+        while not line.endswith(b"\n"):
+            line += self._receive(1)
+        return line
+
+    def _words(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode(errors="replace")
+
+    def _adapter(self) -> str:
+        found = re.search(r"[Ss]elected adapter:?\s*(.+)", self._words())
+        return found[1].strip() if found else "unknown GPU"
+
+    def _refusal(self, why: str) -> BackendError:
+        # The runtime's own reason stands at the end of one of many lines: "… INTERNAL: No adapters found".
+        reasons = re.findall(r"[A-Z_]{5,}: ([A-Z][^:\n]+)$", f"{self._words()}\n{why}", re.MULTILINE)
+        return BackendError(
+            f"LiteRT's GPU accelerator does not run here: {reasons[-1] if reasons else why.strip()}",
+            hint="It needs a Vulkan driver, Mesa 25 or newer for a software one; see docs/parity.md.",
+            reference="no-gpu",
+        )

@@ -1,0 +1,161 @@
+"""``sdkgen detect``: find faces in photographs with the reference pipeline around an artifact."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from sdkgen import console
+from sdkgen.artifact import Precision
+from sdkgen.errors import ImageError
+from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.registry import load_model
+
+if TYPE_CHECKING:
+    from sdkgen.backends.base import Backend
+    from sdkgen.detection.types import Detection, Options
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``detect``."""
+    app.command("detect")(detect_faces)
+
+
+def detect_faces(
+    images: list[Path] = typer.Argument(metavar="IMAGE…", help="JPEG, PNG or WebP."),
+    model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    backend: Literal["torch", "litert", "onnx", "coreml"] = typer.Option(
+        "torch", "--backend", help="What runs the model; coreml off a Mac is an evaluator of the ML Program."
+    ),
+    minimum_score: float | None = typer.Option(
+        None, "--min-score", min=0, max=1, help="Lowest score of a face; by default the model's own."
+    ),
+    nms: Literal["blend", "hard"] = typer.Option(
+        "blend", "--nms", help="How boxes of one face become one: their mean weighted by score, or the best alone."
+    ),
+    precision: Precision = typer.Option("fp16", "--precision", help="Of the artifact; torch is always in fp32."),
+    weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
+    trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
+    json: bool = typer.Option(False, "--json", help="Print JSON."),
+    draw: Path | None = typer.Option(None, "--draw", metavar="DIR", help="Write annotated copies here, as PNG."),
+) -> None:
+    """Find faces in photographs.
+
+    An image that cannot be read is reported, the others are done all the same, and the exit code is 1.
+    """
+    from sdkgen.detection.types import Options
+
+    spec = load_model(model)
+    options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard")
+    if weights is None:
+        _ = spec.released  # an untrained model finds no faces
+    targets = _targets(images, draw)
+    runtime = _open(spec, backend, precision, weights, trust_weights)
+    results: list[dict[str, Any]] = []
+    try:
+        for image, target in zip(images, targets, strict=True):
+            about = {"image": str(image), "model": spec.name, "backend": runtime.name}
+            try:
+                results.append(about | _detect(image, target, runtime, spec, options))
+            except ImageError as error:
+                if len(images) == 1:
+                    raise
+                console.print_error(error)
+                told = {"reference": error.reference, "message": error.message, "hint": error.hint}
+                results.append(about | {"error": told})
+    finally:
+        runtime.close()
+    if json:
+        console.print_json(results)
+    else:
+        _print(results)
+    if unreadable := sum("error" in result for result in results):
+        message = f"{unreadable} of {len(images)} images could not be read"
+        raise ImageError(message, hint="What is wrong with each of them is said above; the others are done.")
+
+
+def _open(spec: ModelSpec, backend: str, precision: Precision, weights: Path | None, trust: bool) -> Backend:
+    if backend == "torch":
+        from sdkgen.backends.torch_backend import TorchBackend
+        from sdkgen.network import load
+
+        return TorchBackend(load(spec, weights, trust=trust), spec)
+    from sdkgen.backends.opening import RUNTIMES, open_artifact
+    from sdkgen.convert import convert
+
+    artifact = convert(spec, RUNTIMES[backend], precision=precision, weights=weights, trust=trust)
+    return open_artifact(backend, artifact.path, spec)
+
+
+def _detect(image: Path, target: Path | None, runtime: Backend, spec: ModelSpec, options: Options) -> dict[str, Any]:
+    from sdkgen.detection.draw import annotate
+    from sdkgen.detection.pipeline import detect
+    from sdkgen.images import read_image, write_png
+
+    pixels = read_image(image)
+    height, width = pixels.shape[:2]
+    faces = detect(pixels, runtime, spec, options)
+    if target is not None:
+        write_png(target, annotate(pixels, faces))
+    names = spec.detector.keypoints
+    drawn = {"drawn": str(target)} if target is not None else {}
+    return {
+        "width": width,
+        "height": height,
+        "detections": [_described(face, names, width / height) for face in faces],
+        **drawn,
+    }
+
+
+def _described(face: Detection, names: Sequence[str], aspect: float) -> dict[str, Any]:
+    points = zip(names, face.keypoints.tolist(), strict=True)
+    return {
+        "score": face.score,
+        "box": dict(zip(("x", "y", "width", "height"), face.box, strict=True)),
+        "keypoints": [{"name": name, "x": x, "y": y} for name, (x, y) in points],
+        "roll_degrees": face.roll_degrees(aspect),
+    }
+
+
+def _targets(images: Sequence[Path], folder: Path | None) -> list[Path | None]:
+    """Return where each annotated copy goes: a name of its own, and never that of an input."""
+    taken = {image.resolve() for image in images}
+    targets: list[Path | None] = []
+    for image in images:
+        if folder is None:
+            targets.append(None)
+            continue
+        target, count = folder / f"{image.stem}.png", 1
+        while target.resolve() in taken:
+            count += 1
+            target = folder / f"{image.stem}-{count}.png"
+        taken.add(target.resolve())
+        targets.append(target)
+    return targets
+
+
+def _print(results: Sequence[dict[str, Any]]) -> None:
+    from rich.table import Table
+
+    table = Table("image", "face", "score", "x", "y", "width", "height", "roll", box=None, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for result in results:
+        name, width, height = console.safe(result["image"]), result.get("width"), result.get("height")
+        found = result.get("detections", [])
+        if not found:
+            table.add_row(name, "unreadable" if "error" in result else "none", *[""] * 6)
+        for index, face in enumerate(found, 1):
+            x, y, w, h = face["box"].values()
+            pixels = (x * width, y * height, w * width, h * height)
+            table.add_row(
+                name if index == 1 else "",
+                str(index),
+                f"{face['score']:.3f}",
+                *(f"{value:.0f}" for value in pixels),
+                f"{face['roll_degrees']:.1f}°",
+            )
+    console.out.print(table)
