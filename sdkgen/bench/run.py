@@ -133,11 +133,9 @@ class Bench:
             state.done += 1
 
     def _session(self, workspace: Workspace, identity: Identity, state: Progress, number: int, cell: Cell) -> Outcome:
-        begun = time.monotonic()
         state.cell, state.median_ms = cell.name, None
-        before = self._rested(workspace, state, first=state.done == 0)
+        begun, before = self._rested(workspace, state, first=state.done == 0)
         started = datetime.now(UTC).isoformat(timespec="milliseconds")
-        ready = time.monotonic()
         state.phase = "starting"
 
         def watch(recording: Recording) -> None:
@@ -146,7 +144,6 @@ class Bench:
 
         outcome = Session(workspace, cell, self.settings, stop=self.stop, watch=watch).run()
         after = _health(workspace) if outcome.status != "lost" else None
-        waited = ready - begun if before is not None else 0.0
         with self._writing:
             self.store.add_session(
                 self.run_id,
@@ -159,22 +156,23 @@ class Bench:
                 outcome=outcome,
                 health=(before, after),
                 started=started,
-                host_seconds=time.monotonic() - begun - max(0.0, waited - 1.0),
+                host_seconds=time.monotonic() - begun,
             )
         return outcome
 
-    def _rested(self, workspace: Workspace, state: Progress, *, first: bool) -> Health | None:
-        """Let the device rest between sessions, and longer while it is hot; return its health then."""
+    def _rested(self, workspace: Workspace, state: Progress, *, first: bool) -> tuple[float, Health | None]:
+        """Let the device rest between sessions, and longer while it is hot; return when it had, and its health then."""
         if not first and self.settings.cooldown > 0:
             state.phase = "resting"
             if self.stop.wait(self.settings.cooldown):
                 raise Stopped
         deadline = time.monotonic() + LONGEST_COOLING
         while True:
+            begun = time.monotonic()
             health = _health(workspace)
-            state.temperature = health and temperature(health)
-            if health is None or not hot(health) or time.monotonic() > deadline:
-                return health
+            state.temperature = temperature(health) if health is not None else None
+            if health is None or not hot(health) or begun > deadline:
+                return begun, health
             state.phase = "cooling down"
             if self.stop.wait(_COOLING_STEP):
                 raise Stopped

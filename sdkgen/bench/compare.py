@@ -1,0 +1,105 @@
+"""One report beside another, or beside what was published; and whether anything became slower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sdkgen.bench import statistics
+from sdkgen.bench.report import CellReport, Report
+from sdkgen.bench.report_text import number
+from sdkgen.errors import UsageError
+from sdkgen.spec.published import PublishedSpec
+
+
+@dataclass(frozen=True)
+class Change:
+    """A cell in two reports: how the median changed, as current / baseline."""
+
+    cell: CellReport
+    before: CellReport
+    ratio: statistics.Interval
+
+    def regressed(self, allowed: float) -> bool:
+        """Return whether the cell became slower by more than ``allowed``, and certainly slower at all.
+
+        Certainly: the 95 % interval of the ratio lies above one. Without sessions enough for an interval, never.
+        """
+        return self.ratio.value > 1 + allowed and self.ratio.low is not None and self.ratio.low > 1
+
+
+def changes(current: Report, baseline: Report) -> list[Change]:
+    """Return the cells that both reports have figures for."""
+    before = {cell.key: cell for cell in baseline.cells if cell.session_medians}
+    return [
+        Change(cell, before[cell.key], statistics.ratio_of(cell.session_medians, before[cell.key].session_medians))
+        for cell in current.cells
+        if cell.session_medians and cell.key in before
+    ]
+
+
+def missing(current: Report, baseline: Report) -> list[CellReport]:
+    """Return the cells that the baseline has figures for, and the current report has not."""
+    have = {cell.key for cell in current.cells if cell.session_medians}
+    return [cell for cell in baseline.cells if cell.session_medians and cell.key not in have]
+
+
+def read_report(path: Path) -> Report:
+    """Return a report that ``--format json`` wrote; raises ``UsageError`` if the file is none."""
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            "this is no report", context=str(path), hint="Write one with: sdkgen report --format json --out FILE.",
+            reference="bad-baseline",
+        ) from error  # fmt: skip
+
+
+CHANGE_HEADINGS = ("cell", "from", "before ms", "now ms", "ratio", "95 % interval", "artifact")
+
+
+def change_row(change: Change) -> tuple[str, ...]:
+    """Return a change as text, in the order of ``CHANGE_HEADINGS``."""
+    ratio = change.ratio
+    interval = f"{ratio.low:.3f}–{ratio.high:.3f}" if ratio.low is not None and ratio.high is not None else "–"
+    same = change.cell.artifact_sha256 == change.before.artifact_sha256
+    figures = (number(change.before.median), number(change.cell.median), f"{ratio.value:.3f}", interval)
+    name = f"{change.cell.model} on {change.cell.backend} of {change.cell.device}"
+    return (name, change.cell.provenance, *figures, "same" if same else "another")
+
+
+def published_table(report: Report, tables: Sequence[PublishedSpec]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings and rows of a table like the paper's: a row a device, figures of the GPU (or the NPU) in ms.
+
+    Every column says where its figures come from. A measured device that a publication names shares its row.
+    """
+    networks = list(dict.fromkeys((figure.network, figure.backend) for one in tables for figure in one.latency))
+    measured = [cell for cell in report.cells if cell.backend == "gpu" and cell.median is not None]
+    ours = list(dict.fromkeys((cell.model, cell.provenance) for cell in measured))
+    headings = (
+        "device",
+        *(f"{network}, {backend.upper()}, published" for network, backend in networks),
+        *(f"{model}, GPU, {provenance}" for model, provenance in ours),
+        "source",
+    )
+    lines: dict[str, dict[tuple[str, str], str]] = {}
+    sources: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for one in tables:
+        for figure in one.latency:
+            lines.setdefault(figure.device, {})[figure.network, figure.backend] = f"{figure.milliseconds:g}"
+            sources.setdefault(figure.device, []).append(f"{one.source.reference}, {one.source.table}")
+            names |= dict.fromkeys(figure.device_models, figure.device)
+    for cell in measured:
+        known = names.get(cell.device_model or "") if cell.provenance == "measured" else None
+        device = known or cell.device
+        lines.setdefault(device, {})[cell.model, cell.provenance] = number(cell.median)
+        sources.setdefault(device, []).append(f"{cell.provenance}, {', '.join(report.runs)}")
+    rows = [
+        (device, *(figures.get(key, "–") for key in (*networks, *ours)), "; ".join(dict.fromkeys(sources[device])))
+        for device, figures in lines.items()
+    ]
+    return headings, rows

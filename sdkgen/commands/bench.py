@@ -1,0 +1,225 @@
+"""``sdkgen bench``: how fast the models are on the devices at hand."""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from sdkgen import console
+from sdkgen.artifact import Layout, Precision
+from sdkgen.errors import MissingExtraError, UsageError, nearest
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sdkgen.bench.plan import Backend, Cell, Settings
+    from sdkgen.bench.run import Bench
+    from sdkgen.bench.transport import Found
+
+DEFAULT_MODEL = "blazeface-front"
+BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``bench``."""
+    app.command("bench")(bench)
+
+
+def bench(
+    device: list[str] = typer.Option(["all"], "--device", "-d", help="A serial, HOST:PORT, local, or all connected."),
+    model: list[str] = typer.Option([], "--model", "-m", help=f"A model's name. [default: {DEFAULT_MODEL}]"),
+    artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
+    backend: str = typer.Option("gpu,cpu", "--backend", "-b", help="gpu, cpu, or both."),
+    threads: int = typer.Option(1, "--threads", min=1, max=64, help="CPU threads."),
+    sessions: int = typer.Option(5, "--sessions", min=1, max=1000, help="Fresh processes a cell."),
+    runs: int = typer.Option(200, "--runs", min=1, max=1_000_000, help="Timed runs a session."),
+    warmup: float = typer.Option(2.0, "--warmup", min=0, max=600, help="Seconds of warm-up at least."),
+    paced: float | None = typer.Option(None, "--paced", min=0.1, max=1000, help="Runs a second, as a camera would."),
+    cooldown: float = typer.Option(0.0, "--cooldown", min=0, help="Seconds of rest between sessions."),
+    limit: int | None = typer.Option(None, "--limit", min=1, help="Seconds a session may take."),
+    precision: Precision = typer.Option("fp16", "--precision", help="Of the GPU's arithmetic, and of the weights."),
+    outputs: Layout = typer.Option("standard", "--outputs", help="The layout of the models' outputs."),
+    runner: str = typer.Option("litert", "--runner", help="litert, litert=FOLDER, or benchmark-model=PATH."),
+    store: str | None = typer.Option(None, "--store", help="Where results go: a path or a database URL."),
+    json: bool = typer.Option(False, "--json", help="Print JSON."),
+) -> None:
+    """Measure models on devices: fresh processes, warm-up until settled, raw samples kept.
+
+    Exits 0 if every cell was measured, 1 if some were not, 130 if interrupted; what was measured is stored each time.
+    """
+    from sdkgen.bench.plan import Settings
+    from sdkgen.bench.run import Bench
+    from sdkgen.bench.runner import choose
+    from sdkgen.bench.store import Store
+
+    settings = Settings(
+        sessions=sessions, runs=runs, warmup_seconds=warmup, paced=paced, cooldown=cooldown, limit=limit
+    )
+    chosen = choose(runner)
+    backends = _backends(backend)
+    devices = _devices(device)
+    with_store = Store(store)
+    cells = _cells(model, artifact, backends, threads, precision, outputs)
+    job = Bench(devices, cells, settings, chosen, with_store)
+    _run(job)
+    _finish(job, settings, json=json)
+
+
+def _run(job: Bench) -> None:
+    """Run the bench under a live table; after an interrupt, say what was kept."""
+    import signal
+
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        if not console.err.is_terminal:
+            serials = ", ".join(console.safe(found.serial) for found in job.devices)
+            console.note(f"Measuring {len(job.cells)} cells, {job.settings.sessions} sessions each, on {serials}")
+            job.run()
+            return
+        from rich.live import Live
+
+        with Live(console=console.err, transient=True, refresh_per_second=4) as live:
+            job.run(lambda: live.update(_table(job)))
+    except KeyboardInterrupt:
+        kept = len(job.store.sessions([job.run_id])) if job.run_id else 0
+        console.note(f"Stopped; the processes on the devices are killed, {kept} finished sessions are kept")
+        raise
+
+
+def _finish(job: Bench, settings: Settings, *, json: bool) -> None:
+    from sdkgen.bench.report import build_report
+    from sdkgen.bench.report_text import print_table
+
+    report = build_report(job.store, [job.run_id])
+    job.store.close()
+    if json:
+        problems = [
+            {
+                "device": one.device,
+                "cell": one.cell,
+                "reference": one.error.reference,
+                "message": one.error.message,
+                "hint": one.error.hint,
+            }
+            for one in job.problems
+        ]
+        console.print_json({**report.model_dump(mode="json"), "problems": problems})
+    elif report.cells:
+        print_table(report)
+        again = f"sdkgen report --run {job.run_id}"
+        console.note(f"Run {job.run_id}, {settings.sessions} sessions of {settings.runs} runs; see it again: {again}")
+    seen = set()
+    for one in job.problems:
+        key = (one.device, one.cell, one.error.reference)
+        if key not in seen:
+            console.print_error(one.error)
+        seen.add(key)
+    if job.problems:
+        raise typer.Exit(1)
+
+
+def _backends(text: str) -> list[Backend]:
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    for name in names:
+        if name not in BACKENDS:
+            raise UsageError(f"unknown backend {name!r}", hint=nearest(name, BACKENDS), reference="unknown-backend")
+    chosen = [name for name in BACKENDS if name in names]
+    if not chosen:
+        raise UsageError("no backend is named", hint="Write --backend gpu,cpu.")
+    return chosen
+
+
+def _devices(serials: list[str]) -> list[Found]:
+    """Return the devices to measure on; those that are not ready are told about, and left out of "all"."""
+    from sdkgen.bench.transport import connected
+
+    found = connected()
+    by_serial = {one.serial: one for one in found}
+    chosen: dict[str, Found] = {}
+    for serial in serials:
+        if serial == "all":
+            phones = [one for one in found if one.kind != "local"]
+            for one in phones:
+                if not one.ready:
+                    console.warn(f"{console.safe(one.serial)} is {console.safe(one.state)} and left out. {one.remedy}")
+            chosen |= {one.serial: one for one in phones if one.ready}
+        elif serial in by_serial:
+            chosen[serial] = by_serial[serial]
+        else:
+            chosen[serial] = _given(serial, list(by_serial))
+    if not chosen:
+        raise UsageError(
+            "no device is ready",
+            hint="Connect one (sdkgen devices shows what is there), start an emulated one (sdkgen emulator start "
+            "NAME), or measure this machine: --device local.",
+            reference="no-device",
+        )
+    return list(chosen.values())
+
+
+def _given(serial: str, known: list[str]) -> Found:
+    """Return a device that is not listed: an address that may answer all the same."""
+    from sdkgen.bench.transport import Found, open_device
+
+    if ":" not in serial:
+        raise UsageError(f"unknown device {serial!r}", hint=nearest(serial, known), reference="unknown-device")
+    transport = open_device(serial)
+    transport.close()
+    return Found(serial, transport.kind)
+
+
+def _cells(
+    models: list[str],
+    artifacts: list[Path],
+    backends: list[Backend],
+    threads: int,
+    precision: Precision,
+    layout: Layout,
+) -> list[Cell]:
+    """Return the cells: each file on each backend. Models that the cache does not hold are converted first."""
+    from sdkgen.bench.plan import Cell
+
+    files: dict[str, Path] = {}
+    for path in artifacts:
+        if not path.is_file():
+            raise UsageError("there is no such file", context=str(path), hint="Give a .tflite file with --artifact.")
+        if path.stem in files:
+            raise UsageError("two files have the same name", context=str(path), hint="Rename one of them.")
+        files[path.stem] = path
+    for name in models or ([] if artifacts else [DEFAULT_MODEL]):
+        files[name] = _converted(name, precision, layout)
+    fp32 = precision == "fp32"
+    return [
+        Cell.of(name, path, backend, threads if backend == "cpu" else 1, fp32=fp32)
+        for name, path in files.items()
+        for backend in backends
+    ]
+
+
+def _converted(name: str, precision: Precision, layout: Layout) -> Path:
+    """Return a model's .tflite file, from the cache where it holds one: only otherwise is torch loaded."""
+    from sdkgen.convert import convert
+    from sdkgen.spec.registry import load_model
+
+    try:
+        return convert(load_model(name), "tflite", precision=precision, layout=layout).path
+    except metadata.PackageNotFoundError as error:
+        missing = MissingExtraError(error.name or "torch")
+        missing.hint += ", or measure a file: --artifact FILE"
+        raise missing from error
+
+
+def _table(job: Bench) -> Table:
+    """Return the live table: a row a device."""
+    from rich.table import Table
+
+    table = Table("device", "phase", "cell", "sessions", "°C", "median so far", box=None, header_style="bold")
+    for one in job.progress.values():
+        warm = f"{one.temperature:.0f}" if one.temperature is not None else "–"
+        median = f"{one.median_ms:.2f} ms" if one.median_ms is not None else "–"
+        name = f"{one.label} ({one.serial})" if one.label and one.label != one.serial else one.serial
+        table.add_row(console.safe(name), one.phase, console.safe(one.cell), f"{one.done}/{one.total}", warm, median)
+    return table

@@ -1,0 +1,155 @@
+"""``sdkgen report``: tables of what was measured, and of what became slower."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import typer
+
+from sdkgen import console
+from sdkgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from sdkgen.bench.report import Report
+    from sdkgen.bench.report_html import Extra
+    from sdkgen.bench.store import Store
+
+Format: TypeAlias = Literal["table", "markdown", "csv", "json", "html"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``report``."""
+    app.command("report")(report)
+
+
+def report(
+    run: str = typer.Option("latest", "--run", help="A run's id or its beginning, latest, or all."),
+    form: Format = typer.Option("table", "--format", "-f", help="How to write it."),
+    compare: str | None = typer.Option(None, "--compare", help="A run, a JSON report, or published."),
+    check: str | None = typer.Option(None, "--check", help="A run or a JSON report to be no slower than."),
+    max_regression: str = typer.Option("5%", "--max-regression", help="How much slower is allowed with --check."),
+    out: Path | None = typer.Option(None, "--out", "-o", help="Write to this file."),
+    store: str | None = typer.Option(None, "--store", help="Where results are: a path or a database URL."),
+    runs: bool = typer.Option(False, "--runs", help="List the runs instead."),
+) -> None:
+    """Report what was measured: medians with intervals, initialisation, memory, verdicts.
+
+    With --check, exits 1 if a cell became slower by more than allowed, and its 95 % interval shows it.
+    """
+    from sdkgen.bench.report import build_report, choose_runs
+    from sdkgen.bench.store import Store
+
+    allowed = _share(max_regression)
+    with_store = Store(store, create=False)
+    if runs:
+        _list(with_store)
+        return
+    made = build_report(with_store, [one.id for one in choose_runs(with_store, run)])
+    extras = [_comparison(made, with_store, compare)] if compare else []
+    _write(made, with_store, form, extras, out)
+    if check is not None:
+        _check(made, _baseline(with_store, check), allowed)
+
+
+def _share(text: str) -> float:
+    """Return "5%" or "0.05" as 0.05."""
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is no share", hint="Write a percentage such as 5%, or a share such as 0.05."
+        ) from error
+    if not 0 <= value < 10:
+        raise UsageError(f"{text!r} is no usable share", hint="Write a percentage such as 5%.")
+    return value
+
+
+def _list(store: Store) -> None:
+    from rich.table import Table
+
+    table = Table("run", "started", "sessions", "runs a session", "ended", box=None, header_style="bold")
+    for one in store.runs():
+        settings = one.settings
+        ended = one.ended or "interrupted"
+        table.add_row(one.id, one.started, str(settings.get("sessions")), str(settings.get("runs")), ended)
+    console.out.print(table)
+
+
+def _baseline(store: Store, text: str) -> Report:
+    """Return the report that ``text`` names: a file that --format json wrote, or runs of the store."""
+    from sdkgen.bench.compare import read_report
+    from sdkgen.bench.report import build_report, choose_runs
+
+    if Path(text).is_file():
+        return read_report(Path(text))
+    return build_report(store, [one.id for one in choose_runs(store, text)])
+
+
+def _comparison(report: Report, store: Store, text: str) -> Extra:
+    from sdkgen.bench.compare import CHANGE_HEADINGS, change_row, changes, published_table
+    from sdkgen.bench.report_html import Extra
+    from sdkgen.spec.published import published
+
+    if text == "published":
+        tables = [one for one in published() if one.latency]
+        headings, rows = published_table(report, tables)
+        note = " ".join(f"{one.source.reference}, {one.source.table}: {one.note}" for one in tables)
+        return Extra("Beside published figures, in ms", headings, rows, note)
+    found = changes(report, _baseline(store, text))
+    note = "Ratio: now / before; above 1 is slower." if found else "The two have no cell in common."
+    return Extra(f"Beside {text}", CHANGE_HEADINGS, [change_row(one) for one in found], note)
+
+
+def _write(report: Report, store: Store, form: Format, extras: list[Extra], out: Path | None) -> None:
+    from sdkgen.bench.report_html import page
+    from sdkgen.bench.report_text import as_csv, markdown, markdown_table, print_table
+    from sdkgen.files import whole_file
+
+    if form == "table" and out is None:
+        print_table(report, extras)
+        return
+    if form == "html":
+        text = page(report, store, extras)
+    elif form == "json":
+        text = report.model_dump_json(indent=2) + "\n"
+    elif form == "csv":
+        text = as_csv(report)
+    else:
+        tables = [f"\n### {one.title}\n\n{markdown_table(one.headings, one.rows)}\n{one.note}\n" for one in extras]
+        text = markdown(report) + "".join(tables)
+    if out is None:
+        console.out.file.write(text)
+        return
+    with whole_file(out) as work:
+        work.write_text(text, encoding="utf-8")
+    console.note(f"Wrote {console.safe(out)}")
+
+
+def _check(report: Report, baseline: Report, allowed: float) -> None:
+    """Exit 1 if a cell became slower by more than ``allowed``, and say which."""
+    from sdkgen.bench.compare import changes, missing
+
+    found = changes(report, baseline)
+    if not found:
+        raise UsageError(
+            "the baseline has no cell in common with this report",
+            hint="Compare runs of the same device, model and backend.",
+            reference="nothing-to-compare",
+        )
+    for cell in missing(report, baseline):
+        console.warn(f"not measured this time: {console.safe(cell.name)}")
+    slower = [one for one in found if one.regressed(allowed)]
+    for one in slower:
+        low, high = one.ratio.low or 0.0, one.ratio.high or 0.0
+        console.err.print(
+            f"[bold red]slower[/] {console.safe(one.cell.name)}: {one.before.median:.3f} → {one.cell.median:.3f} ms, "
+            f"ratio {one.ratio.value:.3f} (95 % {low:.3f}–{high:.3f}), allowed {1 + allowed:.3f}",
+            soft_wrap=True,
+        )
+    unsure = [one for one in found if one.ratio.low is None]
+    for one in unsure:
+        console.warn(f"too few sessions to tell: {console.safe(one.cell.name)}")
+    if slower:
+        raise typer.Exit(1)
+    console.note(f"No significant regression in {len(found) - len(unsure)} cells")
