@@ -67,6 +67,8 @@ def _sample(image: Bytes, roi: Roi, to: InputSpec, outside: Sequence[float] | No
     """
     across = (np.arange(to.width) / to.width - 0.5) * roi.size[0]
     down = (np.arange(to.height) / to.height - 0.5)[:, None] * roi.size[1]
+    if not roi.rotation_degrees:
+        return _sample_level(image, roi.center[0] + across, roi.center[1] + down[:, 0], outside)
     angle = math.radians(roi.rotation_degrees)
     x = roi.center[0] + across * math.cos(angle) - down * math.sin(angle)
     y = roi.center[1] + across * math.sin(angle) + down * math.cos(angle)
@@ -80,6 +82,48 @@ def _sample(image: Bytes, roi: Roi, to: InputSpec, outside: Sequence[float] | No
         + _texels(image, left + 1, top + 1, outside) * right_share
     )
     return upper * (1 - bottom_share) + lower * bottom_share
+
+
+def _sample_level(
+    image: Bytes, x: NDArray[np.float64], y: NDArray[np.float64], outside: Sequence[float] | None
+) -> NDArray[np.float64]:
+    """Return (len(y), len(x), 3) values where a region is not turned: the same numbers as in general, but sooner.
+
+    Columns and rows are looked up apart, and sums are made in place.
+    """
+    (left, right), beside, right_share = _neighbours(x, image.shape[1])
+    (top, bottom), above, bottom_share = _neighbours(y, image.shape[0])
+
+    def mixed(row: NDArray[np.int64], row_outside: NDArray[np.bool_]) -> NDArray[np.float64]:
+        band = image[row]
+        sides: list[NDArray[np.float64]] = []
+        for column, column_outside in zip((left, right), beside, strict=True):
+            side = band.take(column, axis=1).astype(np.float64)
+            if outside is not None and column_outside.any():
+                side[:, column_outside] = outside
+            if outside is not None and row_outside.any():
+                side[row_outside] = outside
+            sides.append(side)
+        sides[0] *= 1 - right_share[None, :, None]
+        sides[1] *= right_share[None, :, None]
+        sides[0] += sides[1]
+        return sides[0]
+
+    upper = mixed(top, above[0])
+    upper *= 1 - bottom_share[:, None, None]
+    lower = mixed(bottom, above[1])
+    lower *= bottom_share[:, None, None]
+    upper += lower
+    return upper
+
+
+def _neighbours(
+    at: NDArray[np.float64], extent: int
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], NDArray[np.float64]]:
+    """Return the two nearest texels on an axis (2, n), which lie outside (2, n), and the second's share (n,)."""
+    first = np.floor(at).astype(np.int64)
+    both = np.stack([first, first + 1])
+    return np.clip(both, 0, extent - 1), (both < 0) | (both >= extent), at - first
 
 
 def _texels(
