@@ -161,9 +161,9 @@ def _identify_machine(transport: Transport) -> Identity:
 
 
 def _renderer(gles: str | None) -> str | None:
-    """Return the renderer of SurfaceFlinger's line "vendor, renderer, OpenGL ES version"."""
-    parts = [part.strip() for part in (gles or "").split(",")]
-    return parts[1] if len(parts) > 2 else None
+    """Return the renderer of SurfaceFlinger's line "vendor, renderer, OpenGL ES version"; vendors have commas too."""
+    parts = [part.strip() for part in (gles or "").partition("OpenGL ES")[0].split(",")]
+    return parts[-2] if len(parts) > 2 else None
 
 
 def _vulkan(text: str | None) -> dict[str, str | None]:

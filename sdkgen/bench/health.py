@@ -59,7 +59,7 @@ def read_health(transport: Transport) -> Health:
     battery = dict(re.findall(r"^\s*([A-Za-z ]+): (\S+)\s*$", said["battery"] or "", re.MULTILINE))
     powered = [value for key, value in battery.items() if key.endswith(" powered")]
     tenths = number(battery.get("temperature"))
-    status = re.search(r"^\s*Thermal Status: (\d+)\s*$", said["thermal"] or "", re.MULTILINE)
+    status = re.search(r"^\s*Thermal Status: ([0-9]{1,3})\s*$", said["thermal"] or "", re.MULTILINE)
     cpus = _rows(said["cpus"], 3)
     return Health(
         battery_level=number(battery.get("level")),
@@ -106,4 +106,4 @@ def _temperatures(rows: list[list[str | None]]) -> dict[str, float] | None:
 
 def _decimal(answer: str | None) -> float | None:
     text = (answer or "").strip()
-    return float(text) if re.fullmatch(r"\d{1,9}(\.\d+)?", text) else None
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]+)?", text) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Mapping
 
@@ -36,4 +37,4 @@ def short(answer: str | None) -> str | None:
 def number(answer: str | None) -> int | None:
     """Return a short answer that is a whole number; None for anything else."""
     text = (answer or "").strip()
-    return int(text) if text.lstrip("-").isdigit() and len(text) < 20 else None
+    return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else None
