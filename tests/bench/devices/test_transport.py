@@ -1,0 +1,151 @@
+"""What every way to a device must do, against Android's own daemon."""
+
+from __future__ import annotations
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from sdkgen.bench.emulator import Device
+from sdkgen.bench.errors import DeviceError, DeviceFull, TransportTimeout
+from sdkgen.bench.transport import Transport, connected, open_device
+from sdkgen.files import sha256_path
+from tests.bench.devices.conftest import adb, server_process
+
+TMP = "/data/local/tmp"
+
+
+@pytest.fixture
+def big(tmp_path: Path) -> Path:
+    file = tmp_path / "big"
+    file.write_bytes(os.urandom(20_000_000))
+    return file
+
+
+def test_exit_code_and_streams(phone: Transport) -> None:
+    done = phone.shell("echo out; echo err >&2; exit 3")
+    assert (done.exit_code, done.stdout, done.stderr) == (3, b"out\n", b"err\n")
+    assert phone.shell("no-such-program").exit_code == 127
+    assert phone.shell("cat").stdout == b""
+    assert phone.shell("echo \"it's\" '$HOME' # said\n# more").text == "it's $HOME"
+
+
+def test_output_comes_unchanged_however_long(phone: Transport) -> None:
+    every_byte = bytes(range(256)) * 4000
+    script = "i=0; while [ $i -lt 4000 ]; do cat /data/local/tmp/all; i=$((i+1)); done"
+    phone.shell('for i in $(seq 0 255); do printf "\\\\$(printf %o $i)"; done > /data/local/tmp/all')
+    assert phone.shell(script, timeout=60).stdout == every_byte
+
+
+def test_a_command_that_hangs_times_out_and_the_device_goes_on(phone: Transport) -> None:
+    started = time.monotonic()
+    with pytest.raises(TransportTimeout) as caught:
+        phone.shell("sleep 20", timeout=1)
+    assert time.monotonic() - started < 3
+    assert caught.value.context == phone.serial
+    assert phone.shell("echo on").text == "on"
+
+
+def test_a_command_that_never_stops_talking_times_out_too(phone: Transport) -> None:
+    with pytest.raises(TransportTimeout):
+        phone.shell("while :; do echo x; sleep 0.1; done", timeout=1.5)
+    assert phone.shell("echo on").text == "on"
+
+
+def test_files_come_and_go_whole(phone: Transport, big: Path, tmp_path: Path) -> None:
+    target = f"{TMP}/a folder/it's $HOME"
+    phone.push(big, target, 0o755)
+    assert phone.shell(f"stat -c '%a %s' '{TMP}/a folder/'*").text == f"755 {big.stat().st_size}"
+    assert phone.shell(f"ls -A '{TMP}/a folder' | wc -l").text == "1"
+    phone.pull(target, tmp_path / "back")
+    assert sha256_path(tmp_path / "back") == sha256_path(big)
+
+
+def test_an_empty_file(phone: Transport, tmp_path: Path) -> None:
+    (tmp_path / "empty").touch()
+    phone.push(tmp_path / "empty", f"{TMP}/empty")
+    phone.pull(f"{TMP}/empty", tmp_path / "back")
+    assert (tmp_path / "back").read_bytes() == b""
+
+
+def test_a_program_can_be_pushed_and_run(phone: Transport, tmp_path: Path) -> None:
+    (tmp_path / "program").write_text("#!/system/bin/sh\necho ran as $(id -u)\n")
+    phone.push(tmp_path / "program", f"{TMP}/program", 0o755)
+    assert phone.shell(f"{TMP}/program").text == "ran as 0"
+
+
+def test_a_missing_file_is_named_and_leaves_nothing(phone: Transport, tmp_path: Path) -> None:
+    with pytest.raises(DeviceError) as caught:
+        phone.pull(f"{TMP}/nothing", tmp_path / "back")
+    assert (caught.value.reference, caught.value.context) == ("no-such-file", phone.serial)
+    assert list(tmp_path.iterdir()) == []
+    assert phone.shell("echo on").text == "on"
+
+
+def test_a_place_that_cannot_be_written_is_named(phone: Transport, big: Path) -> None:
+    started = time.monotonic()
+    with pytest.raises(DeviceError, match="/proc/here"):
+        phone.push(big, "/proc/here")
+    assert time.monotonic() - started < 10
+
+
+def test_a_full_device(phone: Transport, big: Path, tmp_path: Path) -> None:
+    phone.push(big, f"{TMP}/kept")
+    huge = tmp_path / "huge"
+    with huge.open("wb") as file:
+        file.truncate(400_000_000)
+    started = time.monotonic()
+    for target in ("kept", "new"):
+        with pytest.raises(DeviceFull) as caught:
+            phone.push(huge, f"{TMP}/{target}")
+        assert "Free some space" in caught.value.hint
+    assert time.monotonic() - started < 20
+    # What was there is as it was, and there is room again.
+    assert phone.shell(f"ls {TMP}").text == "kept"
+    phone.pull(f"{TMP}/kept", tmp_path / "back")
+    assert sha256_path(tmp_path / "back") == sha256_path(big)
+    phone.push(big, f"{TMP}/new")
+
+
+def test_a_device_filled_up_by_another_during_the_push(phone: Transport, big: Path) -> None:
+    phone.shell(f"head -c 245m /dev/zero > {TMP}/others", timeout=60)
+    with pytest.raises(DeviceFull):
+        phone.push(big, f"{TMP}/new")
+    assert phone.shell(f"ls {TMP}").text == "others"
+
+
+@pytest.mark.parametrize("way", ["server", "direct"])
+def test_two_devices_at_once(maple: Device, twin: Device, way: str, tmp_path: Path) -> None:
+    found = {one.serial for one in connected(way) if one.ready}  # type: ignore[arg-type]
+    assert {maple.serial, twin.serial} <= found
+
+    def there_and_back(device: Device) -> bytes:
+        assert device.serial is not None
+        content = os.urandom(5_000_000)
+        (tmp_path / f"{device.name}-to").write_bytes(content)
+        with closing(open_device(device.serial, way)) as phone:  # type: ignore[arg-type]
+            for _ in range(3):
+                phone.push(tmp_path / f"{device.name}-to", f"{TMP}/both")
+                phone.pull(f"{TMP}/both", tmp_path / f"{device.name}-from")
+                assert (tmp_path / f"{device.name}-from").read_bytes() == content
+            return phone.shell("getprop ro.serialno").stdout
+
+    with ThreadPoolExecutor() as pool:
+        serials = list(pool.map(there_and_back, (maple, twin)))
+    assert serials == [f"{device.serial_number}\n".encode() for device in (maple, twin)]
+
+
+def test_debians_own_client(maple: Device, big: Path, tmp_path: Path) -> None:
+    assert maple.serial is not None
+    process = server_process()
+    connected("server")
+    assert f"{maple.serial}\tdevice" in adb("devices")
+    adb("-s", maple.serial, "push", str(big), f"{TMP}/by-client")
+    adb("-s", maple.serial, "pull", f"{TMP}/by-client", str(tmp_path / "back"))
+    assert sha256_path(tmp_path / "back") == sha256_path(big)
+    # Neither of them replaced the server that the other uses.
+    assert server_process() == process
