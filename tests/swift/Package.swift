@@ -33,7 +33,7 @@ let package = Package(
             name: "BlazeFace", dependencies: dependencies(["BlazeFaceCore"] + frameworks),
             resources: [.copy("Resources")], swiftSettings: strict),
         .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
-        .testTarget(name: "DetectorTests", dependencies: ["BlazeFace"], swiftSettings: strict),
+        .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
         .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
     ]
 )

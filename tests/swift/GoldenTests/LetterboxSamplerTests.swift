@@ -29,7 +29,7 @@ final class LetterboxSamplerTests: XCTestCase {
         let orientations = FrameOrientation.Rotation.allCases.flatMap { rotation in
             [false, true].map { FrameOrientation(rotation: rotation, mirrored: $0) }
         }
-        for (width, height) in [(1, 1), (1, 7), (641, 2), (33, 33)] {
+        for (width, height) in [(1, 1), (7, 40), (641, 2), (33, 33)] {
             let pixels = [UInt8](repeating: 200, count: width * height * 4)
             for orientation in orientations {
                 let found = try pixels.withUnsafeBytes { bytes in

@@ -1,0 +1,153 @@
+import CoreML
+import Foundation
+
+@testable import BlazeFace
+@testable import BlazeFaceCore
+
+/// A model that answers as the reference did for the golden input, whatever it is shown, on the compute units a test
+/// lets it, and remembers how it was used.
+final class FakeModel: @unchecked Sendable {
+    struct Failure: LocalizedError {
+        var errorDescription: String? { "the driver said no." }
+    }
+
+    var specification = ModelSpecification.shipped
+    /// Added to every score logit on a rung.
+    var logitError: (MLModelConfiguration) -> Float = { _ in 0 }
+    var loadFails: (MLModelConfiguration) -> Bool = { _ in false }
+    var predictionFails = false
+    var refusesBackings = false
+    var weightsSHA256 = ModelSpecification.shipped.weightsSHA256
+    var inputWidth = ModelSpecification.shipped.input.width
+    var outputNames = ModelSpecification.shipped.outputShapes.map(\.name)
+    var outputType = MLMultiArrayDataType.float32
+    var padding = 0
+    private(set) var loaded: [(url: URL, units: MLComputeUnits, low: Bool)] = []
+    private(set) var runs = 0
+    private(set) var lastInput: [UInt8] = []
+    private var golden: SelfTest?
+
+    func install() throws {
+        let data = try Data(contentsOf: ModelStore.shipped.resources.appendingPathComponent("selftest.bin"))
+        golden = try SelfTest(data, specification: specification, name: "selftest.bin")
+        MLModel.stub = { [self] url, configuration in
+            loaded.append((url, configuration.computeUnits, configuration.allowLowPrecisionAccumulationOnGPU))
+            if loadFails(configuration) { throw Failure() }
+            let error = logitError(configuration)
+            return StubModel(description: description) { [self] input, options in
+                try predict(input, options, error)
+            }
+        }
+        MLModel.stubCompile = { package in
+            let target = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + ".mlmodelc")
+            try FileManager.default.copyItem(at: package, to: target)
+            return target
+        }
+    }
+
+    private var description: MLModelDescription {
+        let input = specification.input
+        return MLModelDescription(
+            stubInputs: [
+                MLFeatureDescription(
+                    stubName: input.name, image: MLImageConstraint(stubWide: inputWidth, high: input.height))
+            ],
+            outputs: outputNames.map { MLFeatureDescription(stubName: $0) },
+            metadata: [.creatorDefinedKey: ["sdkgen.weights.sha256": weightsSHA256]]
+        )
+    }
+
+    private func predict(
+        _ input: any MLFeatureProvider, _ options: MLPredictionOptions, _ error: Float
+    ) throws -> any MLFeatureProvider {
+        runs += 1
+        if predictionFails || (refusesBackings && !options.outputBackings.isEmpty) { throw Failure() }
+        remember(input.featureValue(for: specification.input.name)!.imageBufferValue!)
+        let answer = RawOutputs(specification)
+        for tensor in answer.tensors { tensor.values.update(repeating: -50) }
+        let grids = answer.rows(of: specification)
+        for row in golden!.rows {
+            let grid = grids.last { $0.firstAnchor <= row.anchor }!
+            let index = row.anchor - grid.firstAnchor
+            let boxes = UnsafeMutablePointer(mutating: grid.boxes)
+            for number in 0..<BoxNumbers.count { boxes[index * grid.boxStride + number] = row.values[number] }
+            UnsafeMutablePointer(mutating: grid.logits)[index * grid.logitStride] = row.values[BoxNumbers.count] + error
+        }
+        var arrays: [String: MLMultiArray] = [:]
+        for tensor in answer.tensors {
+            if let backing = options.outputBackings[tensor.name] as? MLMultiArray {
+                backing.withUnsafeBytes {
+                    UnsafeMutableRawPointer(mutating: $0.baseAddress!).copyMemory(
+                        from: tensor.values.baseAddress!, byteCount: tensor.values.count * 4)
+                }
+                arrays[tensor.name] = backing
+            } else {
+                arrays[tensor.name] = try padded(tensor, owner: answer)
+            }
+        }
+        return Features(arrays)
+    }
+
+    /// Returns an output in memory of Core ML's own, each row of the last axis followed by `padding` elements.
+    private func padded(_ tensor: RawOutputs.Tensor, owner: RawOutputs) throws -> MLMultiArray {
+        let width = tensor.shape.last! + padding
+        let rows = tensor.values.count / tensor.shape.last!
+        let memory = UnsafeMutablePointer<Float>.allocate(capacity: rows * width)
+        memory.initialize(repeating: .nan, count: rows * width)
+        for index in tensor.values.indices {
+            let (row, column) = index.quotientAndRemainder(dividingBy: tensor.shape.last!)
+            memory[row * width + column] = tensor.values[index]
+        }
+        var strides = Array(repeating: 1, count: tensor.shape.count)
+        for axis in strides.indices.dropLast().reversed() {
+            strides[axis] = strides[axis + 1] * (axis == strides.count - 2 ? width : tensor.shape[axis + 1])
+        }
+        return try MLMultiArray(
+            dataPointer: memory, shape: tensor.shape.map(NSNumber.init(value:)), dataType: outputType,
+            strides: strides.map(NSNumber.init(value:)), deallocator: { _ in memory.deallocate() })
+    }
+
+    private func remember(_ buffer: CVPixelBuffer) {
+        let plane = buffer.stubPlanes[0]
+        lastInput = Array(UnsafeRawBufferPointer(start: plane.base, count: plane.bytesPerRow * plane.rows))
+    }
+
+    private final class Features: MLFeatureProvider {
+        let arrays: [String: MLMultiArray]
+        init(_ arrays: [String: MLMultiArray]) { self.arrays = arrays }
+        var featureNames: Set<String> { Set(arrays.keys) }
+        func featureValue(for featureName: String) -> MLFeatureValue? {
+            arrays[featureName].map { MLFeatureValue(multiArray: $0) }
+        }
+    }
+}
+
+/// A detector over the fake, with the package's own resources and a cache folder of its own.
+func makeDetector(
+    _ fake: FakeModel, _ configuration: FaceDetector.Configuration = .init(), store: ModelStore? = nil
+) async throws -> FaceDetector {
+    try fake.install()
+    return try await FaceDetector(configuration: configuration, store: store ?? .temporary())
+}
+
+extension ModelStore {
+    static func temporary(resources: URL? = nil) -> ModelStore {
+        let cache = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        return ModelStore(
+            specification: .shipped, resources: resources ?? ModelStore.shipped.resources, cache: cache)
+    }
+
+    /// A copy of the resources that a test may damage.
+    static func damaged(_ damage: (URL) throws -> Void) throws -> ModelStore {
+        let copy = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.copyItem(at: ModelStore.shipped.resources, to: copy)
+        try damage(copy)
+        return .temporary(resources: copy)
+    }
+}
+
+func pixelBuffer(
+    _ width: Int = 64, _ height: Int = 48, _ format: OSType = kCVPixelFormatType_32BGRA
+) -> CVPixelBuffer {
+    CVPixelBuffer(stubFormat: format, width: width, height: height)
+}
