@@ -72,6 +72,13 @@ class RoiSpec(Strict):
     scale: Positive
 
 
+class LandmarkKeypoint(Strict):
+    """A detector's keypoint as the mean of landmarks: which ones, by index."""
+
+    name: Identifier
+    landmarks: tuple[int, ...]
+
+
 class LandmarkSpec(Strict):
     """How raw outputs become landmarks, and where the crop comes from."""
 
@@ -80,6 +87,7 @@ class LandmarkSpec(Strict):
     detection_roi: RoiSpec
     landmark_roi: RoiSpec
     association_iou: Share
+    keypoints: tuple[LandmarkKeypoint, ...]
 
 
 class BlockSpec(Strict):

@@ -1,0 +1,178 @@
+"""The tracker: the detector sleeps while as many faces as asked for stay in sight."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sdkgen.backends.base import Backend
+from sdkgen.detection.pipeline import detect
+from sdkgen.detection.preprocess import Bytes
+from sdkgen.detection.roi import detection_roi
+from sdkgen.detection.types import Options, Roi
+from sdkgen.errors import UsageError
+from sdkgen.spec.model import ModelSpec
+from sdkgen.tracking.landmarks import (
+    Landmarks,
+    bounds,
+    find_landmarks,
+    keypoints,
+    landmark_roi,
+    similarity,
+)
+from sdkgen.tracking.smoothing import OneEuro, Smoothing
+
+State: TypeAlias = Literal["detected", "tracked"]
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face in one frame; coordinates are relative to the upright image, as in ``Detection``.
+
+    ``track`` stays the same while the face stays in sight, and is never given twice. ``age`` counts the frames since
+    it appeared. ``score`` is the detector's when it last saw the face, ``presence`` the landmark model's now.
+    ``landmarks`` (count, 3): x, y, and z in the unit of x. ``roi`` is the crop of this frame, in pixels.
+    """
+
+    track: int
+    age: int
+    state: State
+    score: float
+    presence: float
+    box: tuple[float, float, float, float]
+    keypoints: NDArray[np.float64]
+    landmarks: NDArray[np.float64]
+    roi: Roi
+    roll_degrees: float
+
+
+@dataclass(frozen=True)
+class TrackedFrame:
+    """What one frame held: faces by track, the tracks lost in it, and whether the detector ran."""
+
+    faces: tuple[TrackedFace, ...]
+    lost: tuple[int, ...]
+    detector_ran: bool
+
+
+@dataclass
+class _Track:
+    number: int
+    score: float
+    roi: Roi
+    age: int = 0
+    filter: OneEuro | None = None
+
+
+@dataclass
+class FaceTracker:
+    """Follows up to ``maximum_faces`` faces through the frames of one video.
+
+    ``detector`` and ``landmarker`` are the two models' specs and loaded backends.
+    """
+
+    detector: tuple[ModelSpec, Backend]
+    landmarker: tuple[ModelSpec, Backend]
+    maximum_faces: int = 1
+    options: Options | None = None
+    smoothing: Smoothing | None = None
+    frames: int = 0
+    detector_runs: int = 0
+    _tracks: list[_Track] = field(default_factory=list)
+    _next: int = 1
+    _size: tuple[int, int] = (0, 0)
+    _seconds: float = -np.inf
+
+    def update(self, image: Bytes, seconds: float) -> TrackedFrame:
+        """Return the faces in the next frame, an upright RGB image (H, W, 3) taken at ``seconds``.
+
+        A frame of another size begins anew: all tracks are lost, and the detector runs. Raises ``UsageError`` if time
+        does not go on.
+        """
+        if not seconds > self._seconds:
+            raise UsageError(
+                f"the frame at {seconds:.6f} s does not come after the one at {self._seconds:.6f} s",
+                hint="Give frames in the order in which they were taken, each with its own time.",
+                reference="timestamp-order",
+            )
+        self._seconds = seconds
+        height, width = image.shape[:2]
+        lost = [] if self._size in ((0, 0), (width, height)) else [track.number for track in self._tracks]
+        if lost:
+            self._tracks.clear()
+        self._size = (width, height)
+        self.frames += 1
+        detector_ran = len(self._tracks) < self.maximum_faces
+        fresh = self._detect(image) if detector_ran else []
+        faces: list[TrackedFace] = []
+        kept: list[_Track] = []
+        for track in [*self._tracks, *fresh]:
+            face = self._follow(track, image, kept)
+            if face is not None:
+                faces.append(face)
+                kept.append(track)
+            elif track.age:
+                lost.append(track.number)
+        self._tracks = kept
+        return TrackedFrame(tuple(faces), tuple(lost), detector_ran)
+
+    def _detect(self, image: Bytes) -> list[_Track]:
+        """Return new tracks for detected faces that no track follows already, best first, as many as are wanted."""
+        self.detector_runs += 1
+        spec, backend = self.detector
+        rule = self.landmarker[0].landmarker
+        height, width = image.shape[:2]
+        fresh: list[_Track] = []
+        for found in detect(image, backend, spec, self.options):
+            roi = detection_roi(found, width, height, rule.detection_roi)
+            followed = [track.roi for track in (*self._tracks, *fresh)]
+            if any(similarity(roi, other) > rule.association_iou for other in followed):
+                continue
+            if len(followed) == self.maximum_faces:
+                break
+            fresh.append(_Track(0, found.score, roi))
+        return fresh
+
+    def _follow(self, track: _Track, image: Bytes, others: list[_Track]) -> TrackedFace | None:
+        """Run the landmark model on the track's crop; None if the face is not there, or another track has it."""
+        spec, backend = self.landmarker
+        rule = spec.landmarker
+        crop = track.roi
+        found = find_landmarks(image, crop, backend, spec)
+        if found is None:
+            return None
+        roi = landmark_roi(found.points, rule.landmark_roi)
+        if any(similarity(roi, other.roi) > rule.association_iou for other in others):
+            return None
+        state: State = "tracked" if track.age else "detected"
+        if not track.age:
+            track.number, self._next = self._next, self._next + 1
+        track.roi = roi
+        track.age += 1
+        return self._face(track, state, found, crop)
+
+    def _face(self, track: _Track, state: State, found: Landmarks, crop: Roi) -> TrackedFace:
+        points = found.points
+        if self.smoothing is not None:
+            track.filter = track.filter or OneEuro(self.smoothing)
+            left, top, right, bottom = bounds(points)
+            points = track.filter.smooth(points, max(right - left, bottom - top), self._seconds)
+        width, height = self._size
+        image = np.array([width, height, width], dtype=np.float64)
+        left, top, right, bottom = bounds(points)
+        rule = self.landmarker[0].landmarker
+        return TrackedFace(
+            track=track.number,
+            age=track.age,
+            state=state,
+            score=track.score,
+            presence=found.presence,
+            box=(left / width, top / height, (right - left) / width, (bottom - top) / height),
+            keypoints=keypoints(points, rule) / image[:2],
+            landmarks=points / image,
+            roi=crop,
+            roll_degrees=landmark_roi(points, rule.landmark_roi).rotation_degrees,
+        )
