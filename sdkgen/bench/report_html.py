@@ -18,6 +18,8 @@ _SORT_FIELDS = (
 )  # fmt: skip
 """What each of ``HEADINGS`` is sorted by."""
 
+_NUMERIC = _SORT_FIELDS[_SORT_FIELDS.index("median") : _SORT_FIELDS.index("verdicts")]
+
 
 @dataclass(frozen=True)
 class Extra:
@@ -57,6 +59,7 @@ def page(report: Report, store: Store, extras: Sequence[Extra] = ()) -> str:
         started=report.started,
         versions=", ".join(f"{name} {version}" for name, version in sorted(report.versions.items())),
         headings=HEADINGS,
+        numeric=[field in _NUMERIC for field in _SORT_FIELDS],
         rows=[_row(cell) for cell in report.cells],
         extras=[
             Extra(one.title, one.headings, [[_visible(text) for text in line] for line in one.rows], one.note)
@@ -80,7 +83,7 @@ def _row(cell: CellReport) -> _Row:
     return _Row(
         [_visible(text) for text in row(cell)],
         [", ".join(key) if isinstance(key, tuple) else "" if key is None else _visible(str(key)) for key in keys],
-        [key is None or isinstance(key, (int, float)) for key in keys],
+        [field in _NUMERIC for field in _SORT_FIELDS],
     )
 
 
@@ -95,7 +98,7 @@ def _cell(cell: CellReport, sessions: Sequence[StoredSession]) -> dict[str, obje
         "name": _visible(cell.name),
         "errors": [_visible(error) for error in cell.errors],
         "sessions": [
-            {"number": index, "started": session.started, "heat": _heat(session), "samples": _samples(session)}
+            {"number": index, "started": session.started[11:19], "heat": _heat(session), "samples": _samples(session)}
             for index, session in enumerate(good)
         ],
     }

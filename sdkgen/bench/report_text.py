@@ -7,6 +7,7 @@ import io
 from collections.abc import Sequence
 from typing import Protocol
 
+from rich.console import Console
 from rich.table import Table
 
 from sdkgen import console
@@ -55,7 +56,8 @@ def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     for one in rows:
         table.add_row(*(console.safe(text) for text in one))
     # Where no terminal sets a width, nothing is wrapped: a script reads lines.
-    console.out.print(table, width=None if console.out.is_terminal else _UNLIMITED, crop=console.out.is_terminal)
+    out = console.out if console.out.is_terminal else Console(file=console.out.file, width=_UNLIMITED, highlight=False)
+    out.print(table)
 
 
 def row(cell: CellReport) -> tuple[str, ...]:
@@ -109,9 +111,9 @@ def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> st
 
 def _plain(text: str) -> str:
     shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
-    for character in "\\`*_[]<>|&":
-        shown = shown.replace(character, f"&#{ord(character)};")
-    return shown
+    for character in "\\`*_[]|":
+        shown = shown.replace(character, f"\\{character}")
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
 def as_csv(report: Report) -> str:

@@ -49,10 +49,12 @@ class Workspace:
         wanted = {f"{self.kit}/{name}": source for name, source in self.files.items()}
         wanted |= {self.model(cell): cell.artifact for cell in cells}
         folders = shlex.join([f"{self.root}/sessions", f"{self.root}/models", self.kit])
-        there = sha256s(self.shell(f"mkdir -p {folders} && sha256sum {shlex.join(wanted)} 2>/dev/null", 120).text)
+        program = f"{self.kit}/{self.program}"
+        prepare = f"mkdir -p {folders} && chmod 755 {shlex.quote(program)} 2>/dev/null"
+        there = sha256s(self.shell(f"{prepare}; sha256sum {shlex.join(wanted)} 2>/dev/null", 120).text)
         for path, source in wanted.items():
             if there.get(path) != sha256_path(source):
-                self._push(source, path, 0o755 if path == f"{self.kit}/{self.program}" else 0o644)
+                self._push(source, path, 0o755 if path == program else 0o644)
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
         """Run a command that does no harm when it runs twice: if the device goes away, reconnect and run it again."""
@@ -86,9 +88,27 @@ def open_workspace(transport: Transport, runner: Runner) -> Workspace:
         )
     system: System = "android" if words[1] == "android" else "linux"
     files = runner.files(system, words[0])
+    check_abi(next(iter(files.values())), words[0])
     root = folder_on(transport.kind)
     key = sha256_json({name: sha256_path(source) for name, source in files.items()})
     return Workspace(transport, runner, root, f"{root}/kit-{key[:16]}", files)
+
+
+_MACHINES = {0x03: ("i686", "x86_64"), 0x28: ("armv7l", "armv8l", "aarch64"), 0x3E: ("x86_64",), 0xB7: ("aarch64",)}
+"""By the number in an ELF file's header: the machines that run it."""
+
+
+def check_abi(program: Path, machine: str) -> None:
+    """Raise ``DeviceError`` if ``program`` is an ELF file that a ``machine`` (as uname names it) does not run."""
+    with program.open("rb") as stream:
+        head = stream.read(20)
+    if head[:4] != b"\x7fELF" or machine in _MACHINES.get(int.from_bytes(head[18:20], "little"), ()):
+        return
+    raise DeviceError(
+        f"the runner is not for this device's ABI, {machine}",
+        hint=f"Give the program for {machine} ({program.name} is for another), or leave --runner out.",
+        reference="runner-wrong-abi",
+    )
 
 
 def sha256s(text: str) -> dict[str, str]:

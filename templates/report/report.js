@@ -50,7 +50,7 @@ function ticks(low, high, count) {
   return made;
 }
 
-const show = (value) => (Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const show = (value) => (Math.abs(value) >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(3));
 
 function axes(chart, x, y, unitX, unitY) {
   for (const at of ticks(...x.domain, 6)) {
@@ -125,7 +125,8 @@ function drawDistribution(chart, sessions, all) {
   for (const [share, name] of [[0.5, "median"], [0.95, "p95"]]) {
     const at = x(quantile(all, share));
     svg(chart, "line", { class: "mark", x1: at, x2: at, y1: box.top, y2: box.bottom });
-    svg(chart, "text", { x: at + 4, y: box.top + (share === 0.5 ? 10 : 24) }, `${name} ${show(quantile(all, share))}`);
+    const side = at > (box.left + box.right) / 2 ? { x: at - 4, "text-anchor": "end" } : { x: at + 4 };
+    svg(chart, "text", { ...side, y: box.top + (share === 0.5 ? 10 : 24) }, `${name} ${show(quantile(all, share))}`);
   }
 }
 

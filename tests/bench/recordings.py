@@ -11,10 +11,22 @@ from sdkgen.bench.plan import Cell
 from sdkgen.bench.samples import Recording, parse
 
 HEADER = {
-    "type": "header", "schema": 1, "runner": "1", "abi": "x86_64", "pid": 1, "started_unix": 1, "clock": "CLOCK_MONOTONIC",
-    "resolution_ns": 1, "backend": "cpu", "precision": "fp16", "threads": 1, "runs": 3, "warmup_seconds": 2, "drift": 0.02,
+    "type": "header",
+    "schema": 1,
+    "runner": "1",
+    "abi": "x86_64",
+    "pid": 1,
+    "started_unix": 1,
+    "clock": "CLOCK_MONOTONIC",
+    "resolution_ns": 1,
+    "backend": "cpu",
+    "precision": "fp16",
+    "threads": 1,
+    "runs": 3,
+    "warmup_seconds": 2,
+    "drift": 0.02,
     "paced": 0,
-}  # fmt: skip
+}
 
 
 def lines(times_ms: Sequence[float], *, settled: bool = True, full: bool = True, end: bool = True) -> bytes:

@@ -66,7 +66,7 @@ def test_a_model_that_is_not_wholly_on_the_gpu_is_not_full(delegates: str) -> No
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda text: "",
+        lambda _: "",
         lambda text: text.replace("Initialized session", "Initialised session"),
         lambda text: text.replace("INFO: count=120", "INFO: num=120"),
         lambda text: text.replace("avg=3980.25", "avg=fast"),

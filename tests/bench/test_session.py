@@ -1,0 +1,211 @@
+"""A session on this machine: whatever the runner does, what it measured is kept and the error says what to do."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from sdkgen.bench import session as session_module
+from sdkgen.bench.errors import DeviceError, DeviceGone
+from sdkgen.bench.plan import Cell, Settings
+from sdkgen.bench.samples import Recording
+from sdkgen.bench.session import Outcome, Session, Stopped
+from sdkgen.bench.transport.base import Completed
+from sdkgen.bench.transport.local import Local
+from sdkgen.bench.workspace import Workspace, check_abi, open_workspace
+from tests.bench.fake_runners import ScriptRunner
+from tests.bench.recordings import lines
+
+TIMES = [1.0, 1.1, 1.2, 1.3]
+
+pytestmark = pytest.mark.usefixtures("empty_cache")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Cell:
+    file = tmp_path / "model.tflite"
+    file.write_bytes(b"a model")
+    return Cell.of("blazeface-front", file, "cpu")
+
+
+def workspace(tmp_path: Path, model: Cell, script: str, extra: str = "", transport: Local | None = None) -> Workspace:
+    made = open_workspace(transport or Local(), ScriptRunner(tmp_path, script, lines(TIMES), extra))
+    made.bring([model])
+    return made
+
+
+def run(tmp_path: Path, model: Cell, script: str, **settings: object) -> Outcome:
+    return Session(workspace(tmp_path, model, script), model, Settings.model_validate(settings)).run()
+
+
+def left_on_device(made: Workspace) -> list[Path]:
+    return list((Path(made.root) / "sessions").iterdir())
+
+
+def test_a_good_session_comes_home_whole_and_leaves_nothing(tmp_path: Path, model: Cell) -> None:
+    made = workspace(tmp_path, model, "good")
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.status == "complete"
+    assert [sample.total_ns / 1e6 for sample in outcome.recording.samples] == TIMES
+    assert left_on_device(made) == []
+
+
+def test_watching_sees_samples_before_the_end(tmp_path: Path, model: Cell) -> None:
+    seen: list[Recording] = []
+    made = workspace(tmp_path, model, "slow")
+    outcome = Session(made, model, Settings(), watch=seen.append).run()
+    assert outcome.status == "complete"
+    assert [len(one.samples) for one in seen] == [1, 4]
+    assert session_module.running_median(seen[-1]) == 1.2
+
+
+@pytest.mark.parametrize(
+    ("script", "reference", "words"),
+    [
+        ("crash", "runner-crashed", "signal 11"),
+        ("fail", "runner-failed", "out of luck"),
+        ("garbage", "runner-garbage", "Segmentation fault"),
+        ("nothing", "runner-garbage", "not finished"),
+        ("unfinished", "runner-garbage", "not finished"),
+        ("escapes", "run-failed", "<b>"),
+    ],
+)
+def test_a_faulty_runner_is_an_error_with_a_remedy(
+    tmp_path: Path, model: Cell, script: str, reference: str, words: str
+) -> None:
+    outcome = run(tmp_path, model, script)
+    assert outcome.status == "failed"
+    assert outcome.error is not None
+    assert outcome.error.reference == reference
+    assert words in outcome.error.message
+    assert outcome.error.hint
+
+
+def test_what_a_crashed_runner_had_measured_is_kept(tmp_path: Path, model: Cell) -> None:
+    assert len(run(tmp_path, model, "crash").recording.samples) == 1
+
+
+def test_a_hung_runner_is_killed_and_named(tmp_path: Path, model: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_module, "GRACE_SECONDS", 0.5)
+    outcome = run(tmp_path, model, "hang", limit=1)
+    assert outcome.error is not None
+    assert outcome.error.reference == "runner-hung"
+    assert len(outcome.recording.samples) == 1
+    assert not processes("/runner", tmp_path)
+
+
+def test_a_runner_that_is_gone_is_named(tmp_path: Path, model: Cell) -> None:
+    made = workspace(tmp_path, model, "good")
+    (Path(made.kit) / "runner").unlink()
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.error is not None
+    assert outcome.error.reference == "runner-missing"
+
+
+def test_a_runner_that_may_not_run_is_named_and_mended(tmp_path: Path, model: Cell) -> None:
+    made = workspace(tmp_path, model, "good")
+    (Path(made.kit) / "runner").chmod(0o644)
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.error is not None
+    assert outcome.error.reference == "runner-not-executable"
+    made.bring([model])
+    assert Session(made, model, Settings()).run().status == "complete"
+
+
+def test_a_runner_for_another_abi_is_refused_before_it_is_brought(tmp_path: Path) -> None:
+    program = tmp_path / "runner"
+    program.write_bytes(b"\x7fELF\x02\x01\x01" + bytes(9) + b"\x02\x00\xb7\x00")
+    check_abi(program, "aarch64")
+    with pytest.raises(DeviceError) as caught:
+        check_abi(program, "x86_64")
+    assert caught.value.reference == "runner-wrong-abi"
+    assert "x86_64" in caught.value.message
+
+
+def test_stopping_kills_the_process_on_the_device(tmp_path: Path, model: Cell) -> None:
+    stop = threading.Event()
+    made = workspace(tmp_path, model, "hang")
+    caught: list[BaseException] = []
+
+    def go() -> None:
+        try:
+            Session(made, model, Settings(), stop=stop).run()
+        except Stopped as error:
+            caught.append(error)
+
+    thread = threading.Thread(target=go)
+    thread.start()
+    wait_for(lambda: processes("/runner", Path(made.root)))
+    stop.set()
+    thread.join(timeout=20)
+    assert caught
+    wait_for(lambda: not processes("/runner", Path(made.root)))
+    assert left_on_device(made) == []
+
+
+class Flaky(Local):
+    """This machine behind a bad cable: calls number ``bad`` fail, and ``back`` says whether it comes back."""
+
+    def __init__(self, bad: range, *, back: bool) -> None:
+        self.calls = 0
+        self.on = False
+        self.bad = bad
+        self.back = back
+
+    def shell(self, command: str, timeout: float = 30) -> Completed:
+        self.calls += self.on
+        if self.calls in self.bad:
+            raise DeviceGone("the cable is out", context="local")
+        return super().shell(command, timeout)
+
+    def reconnect(self, timeout: float) -> None:
+        if not self.back:
+            raise DeviceGone("no answer", context="local")
+        super().reconnect(timeout)
+
+
+@pytest.mark.parametrize("call", range(1, 6))
+def test_a_cable_that_is_out_for_a_moment_costs_nothing(tmp_path: Path, model: Cell, call: int) -> None:
+    flaky = Flaky(range(call, call + 1), back=True)
+    made = workspace(tmp_path, model, "slow", "1.2", flaky)
+    flaky.on = True
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.status == "complete"
+    assert len(outcome.recording.samples) == 4
+    assert outcome.reconnects == 1
+
+
+def test_a_device_that_never_comes_back_keeps_what_had_arrived(tmp_path: Path, model: Cell) -> None:
+    flaky = Flaky(range(4, 99), back=False)
+    made = workspace(tmp_path, model, "hang", "", flaky)
+    flaky.on = True
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.status == "lost"
+    assert len(outcome.recording.samples) == 1
+    assert outcome.error is not None
+    assert outcome.error.reference == "device-gone"
+    subprocess.run(["pkill", "-9", "-f", f"{made.kit}/runner"], check=False)
+
+
+def test_files_on_the_device_that_were_damaged_are_brought_anew(tmp_path: Path, model: Cell) -> None:
+    made = workspace(tmp_path, model, "good")
+    Path(made.model(model)).write_bytes(b"bit rot")
+    made.bring([model])
+    assert Path(made.model(model)).read_bytes() == b"a model"
+
+
+def processes(words: str, below: Path) -> list[str]:
+    listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in listed.splitlines() if words in line and str(below) in line]
+
+
+def wait_for(true: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
