@@ -12,7 +12,7 @@ from torch import nn
 from sdkgen import __version__
 from sdkgen.artifact import Layout, Precision
 from sdkgen.convert.coreml import package
-from sdkgen.convert.coreml.compress import compressed
+from sdkgen.convert.coreml.compress import check_bits, compressed
 from sdkgen.convert.coreml.describe import describe
 from sdkgen.convert.coreml.graph import export_graph
 from sdkgen.convert.coreml.passes import pipeline
@@ -41,6 +41,7 @@ def convert(
 
     Raises ``ConvertError`` if the network cannot be converted, ``OutputError`` if ``target`` cannot be written.
     """
+    check_bits(weights_bits)
     names = output_names(spec, layout)
     ct = coremltools()
     graph = export_graph(network, spec, layout=layout, image_input=image_input)
