@@ -25,29 +25,33 @@ class Spool:
     def __init__(self) -> None:
         # With an empty name SQLite keeps what outgrows its cache in a file that goes when the connection does.
         self._database = sqlite3.connect("")
-        self._database.executescript("pragma journal_mode = off; pragma synchronous = off;" + _SCHEMA)
+        self._database.executescript(
+            "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -32768;" + _SCHEMA
+        )
         weakref.finalize(self, self._database.close)
 
     def fill(self, rows: Iterable[tuple[str, Face | None]]) -> int:
         """Add image names, each with a face or with None for an image that may have none; return how many images."""
-        write = self._database.execute
+        names: list[tuple[str]] = []
         faces: list[tuple[object, ...]] = []
         for name, face in rows:
-            write("insert or ignore into image (name) values (?)", (name,))
+            names.append((name,))
             if face is not None:
                 points = None if face.keypoints is None else face.keypoints.astype("<f8").tobytes()
                 faces.append((*face.box, face.ignored, face.crowd, points, name))
-            if len(faces) >= _BATCH:
-                self._add(faces)
-        self._add(faces)
-        write("create index face_image on face (image)")
+            if len(names) >= _BATCH:
+                self._add(names, faces)
+        self._add(names, faces)
+        self._database.execute("create index face_image on face (image)")
         self._database.commit()
-        (count,) = write("select count(*) from image").fetchone()
+        (count,) = self._database.execute("select count(*) from image").fetchone()
         return int(count)
 
-    def _add(self, faces: list[tuple[object, ...]]) -> None:
+    def _add(self, names: list[tuple[str]], faces: list[tuple[object, ...]]) -> None:
+        self._database.executemany("insert or ignore into image (name) values (?)", names)
         statement = "insert into face select id, ?, ?, ?, ?, ?, ?, ? from image where name = ?"
         self._database.executemany(statement, faces)
+        names.clear()
         faces.clear()
 
     def pictures(self, images: Path) -> Iterator[Picture]:

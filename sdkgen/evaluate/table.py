@@ -7,6 +7,7 @@ A row whose box is empty stands for an image without faces. The separator is a c
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -84,7 +85,7 @@ class Table:
             self.faults.add("unreadable number", where, ", ".join(row)[:80])
             yield name, None
             return
-        if not np.isfinite([x, y, width, height]).all() or width <= 0 or height <= 0:
+        if not math.isfinite(x + y + width + height) or width <= 0 or height <= 0:
             self.faults.add("box without area", where, ", ".join(cells))
             yield name, None
             return
@@ -105,6 +106,8 @@ def _of_axis(names: Sequence[str], axis: str) -> list[str]:
 
 def _points(row: list[str], columns: list[list[int | None]]) -> Points | None:
     """Return (K, 2) keypoints, NaN where the cell is empty or there is no column; None where all are."""
+    if not columns:
+        return None
     values = np.array(
         [[np.nan if c is None or not row[c].strip() else float(row[c]) for c in axis] for axis in columns]
     ).T

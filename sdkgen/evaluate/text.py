@@ -6,7 +6,7 @@ import codecs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, BinaryIO, cast
+from typing import IO, Protocol
 
 from sdkgen.errors import SdkgenError
 
@@ -32,15 +32,34 @@ def opened(path: Path) -> Iterator[IO[str]]:
         raise unreadable(path, error) from error
 
 
+class Bytes(Protocol):
+    """What a parser reads from."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Return up to ``size`` bytes, none at the end."""
+        ...
+
+
+class _Utf8:
+    """A text, read as the bytes of its UTF-8; unlike codecs.EncodedFile it lends nothing of the raw stream."""
+
+    def __init__(self, text: IO[str]) -> None:
+        self._text = text
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._text.read(size).encode()
+
+
 @contextmanager
-def opened_utf8(path: Path) -> Iterator[BinaryIO]:
+def opened_utf8(path: Path) -> Iterator[Bytes]:
     """Yield the bytes of ``path`` as UTF-8 without a mark; see ``opened``."""
     encoding = _encoding(path)
     try:
+        if encoding == "utf-16":
+            with path.open(encoding=encoding) as text:
+                yield _Utf8(text)
+            return
         with path.open("rb") as stream:
-            if encoding == "utf-16":
-                yield cast(BinaryIO, codecs.EncodedFile(stream, "utf-8", "utf-16"))
-                return
             if encoding == "utf-8-sig":
                 stream.seek(len(codecs.BOM_UTF8))
             yield stream

@@ -37,7 +37,7 @@ class WiderFace:
         """Yield every picture once; raises ``LabelError`` where the file breaks its own format."""
         self.faults = Faults()
         with opened(self.source) as stream:
-            lines = ((number, text) for number, line in enumerate(stream, 1) if (text := line.strip()))
+            lines = ((number, line) for number, line in enumerate(map(str.strip, stream), 1) if line)
             number, name = next(lines, (0, ""))
             while name:
                 number, text = next(lines, (number, ""))
