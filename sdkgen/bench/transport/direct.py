@@ -9,13 +9,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized, TransportTimeout
 from sdkgen.bench.transport import sentinel
 from sdkgen.bench.transport.base import Completed, Kind
-from sdkgen.bench.transport.files import file_error, pull_whole, push_verified
+from sdkgen.bench.transport.files import check_space, file_error, pull_whole, push_verified
 from sdkgen.bench.transport.keys import create_key, user_keys
 from sdkgen.bench.transport.states import error_for, remedy
 
@@ -154,23 +153,12 @@ class AdbDirect:
         raise _unauthorized(self.serial)
 
     def _send(self, source: Path, target: str) -> None:
-        self._check_space(source, target)
         try:
             self._stream(source, target)
         except TransportTimeout:
             # adb_shell does not hear a device that gives up halfway, and waits. Perhaps another has taken the space.
-            self._check_space(source, target)
+            check_space(self, source, target)
             raise
-
-    def _check_space(self, source: Path, target: str) -> None:
-        """Raise what would make writing ``target`` fail: no space, or no permission."""
-        folder = quote(target.rpartition("/")[0] or "/")
-        done = self.shell(f"mkdir -p {folder} && : > {quote(target)} && df -kP {folder}")
-        if done.exit_code:
-            raise file_error(self.serial, target, done.stderr.decode("utf-8", errors="replace").strip())
-        free = done.text.splitlines()[-1].split()[3]
-        if free.isdigit() and int(free) * 1024 < source.stat().st_size:
-            raise file_error(self.serial, target, "No space left on device")
 
     def _stream(self, source: Path, target: str) -> None:
         from adb_shell.exceptions import PushFailedError

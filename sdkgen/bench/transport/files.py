@@ -22,6 +22,7 @@ def push_verified(
     """
     part = f"{target}.part"
     expected = sha256_path(source)
+    check_space(device, source, part)
     try:
         send(source, part)
     except DeviceFull:
@@ -43,6 +44,21 @@ def push_verified(
         )
     if done.exit_code:
         raise file_error(device.serial, target, done.stderr.decode("utf-8", errors="replace").strip())
+
+
+def check_space(device: Transport, source: Path, target: str) -> None:
+    """Raise what would make writing ``source`` to ``target`` fail, before it is sent: no space, or no permission.
+
+    A device may also say so itself, but only after it has been sent everything.
+    """
+    folder = quote(target.rpartition("/")[0] or "/")
+    done = device.shell(f"mkdir -p {folder} && : > {quote(target)} && df -kP {folder}")
+    if done.exit_code:
+        raise file_error(device.serial, target, done.stderr.decode("utf-8", errors="replace").strip())
+    free = done.text.splitlines()[-1].split()[3]
+    if free.isdigit() and int(free) * 1024 < source.stat().st_size:
+        device.shell(f"rm -f {quote(target)}")
+        raise file_error(device.serial, target, "No space left on device")
 
 
 def pull_whole(receive: Callable[[str, Path], None], source: str, target: Path) -> None:

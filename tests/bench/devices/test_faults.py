@@ -45,7 +45,7 @@ def meanwhile(action: Callable[[], None], when: Callable[[], object]) -> Iterato
 @pytest.fixture
 def big(tmp_path: Path) -> Path:
     file = tmp_path / "big"
-    file.write_bytes(os.urandom(100_000_000))
+    file.write_bytes(os.urandom(40_000_000))
     return file
 
 
