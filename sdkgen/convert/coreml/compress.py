@@ -29,7 +29,7 @@ def check_bits(bits: int | None) -> None:
 
 
 def compressed(model: Any, bits: int) -> Any:
-    """Return a coremltools ``MLModel`` with its larger weights in 8 bits (linear, one scale a channel) or 6 (a table)."""
+    """Return a coremltools ``MLModel`` with its larger weights in 8 bits (one scale a channel) or in 6 (a table)."""
     coremltools()
     from coremltools.optimize import coreml as optimize
     from coremltools.optimize.coreml import _quantization_passes as passes
