@@ -1,0 +1,196 @@
+"""The Android SDK: a Gradle project around a .tflite model, with a Kotlin library for LiteRT or TensorFlow Lite.
+
+The sources are the same for every model but for their package line; the numbers of the model are in one generated file,
+and only the engine of the chosen runtime is in the bundle.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from sdkgen import resources
+from sdkgen.artifact import Artifact, ArtifactRecord
+from sdkgen.errors import UsageError
+from sdkgen.files import sha256_bytes
+from sdkgen.render import selftest
+from sdkgen.render.context import SdkContext
+from sdkgen.render.environment import render_tree
+from sdkgen.spec.model import BOX_NUMBERS, ModelSpec
+from sdkgen.spec.registry import load_model
+
+USES_SELFTEST = True
+
+LIBRARY = Path("detector")
+"""The library's module in the Gradle project."""
+
+ASSETS = LIBRARY / "src" / "main" / "assets"
+
+VERSIONS = {
+    "kotlin": "2.4.21",
+    "coroutines": "1.11.0",
+    "litert": "2.3.0",
+    "tensorflow_lite": "2.16.1",
+    # The last one on Maven Central; the GPU artifact of 2.16.1 works with it and names no dependency of its own.
+    "tensorflow_lite_gpu_api": "2.14.0",
+}
+"""The libraries that the sources are compiled against."""
+
+_CROP_MODEL = "face-landmark"
+"""The model whose rule says which crop of a face the next model in a pipeline wants."""
+
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+_PART = re.compile(r"[a-z][a-z0-9_]*")
+
+_KEYWORDS = frozenset(
+    """
+    abstract as assert boolean break byte case catch char class const continue default do double else enum extends false
+    final finally float for fun goto if implements import in instanceof int interface is long native new null object
+    package private protected public return short static strictfp super switch synchronized this throw throws transient
+    true try typealias typeof val var void volatile when while
+    """.split()
+)
+"""Words that Java or Kotlin keeps for itself: sources in such a package need quoting in one, and are lost to the other."""
+
+_RESERVED = ("android", "androidx", "dalvik", "java", "javax", "kotlin", "kotlinx")
+"""Packages that belong to the platform; a device refuses or shadows classes in most of them."""
+
+
+def check_names(name: str, package: str) -> None:
+    """Raise ``UsageError`` if ``name`` cannot name a Gradle project, or ``package`` a Java package and a namespace."""
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"the name {name!r} cannot name a Gradle project",
+            context="--name",
+            hint="Choose a name such as FaceFinder: letters, digits, - and _, a letter first.",
+            reference="bad-name",
+        )
+    parts = package.split(".")
+    misshapen = [part for part in parts if not _PART.fullmatch(part)]
+    kept = [part for part in parts if part in _KEYWORDS]
+    if misshapen:
+        fault = f"{misshapen[0]!r} is no lower-case name" if misshapen[0] else "a part of it is empty"
+    elif kept:
+        fault = f"{kept[0]!r} is a word that Java or Kotlin keeps for itself"
+    elif len(parts) < 2:
+        fault = "an Android namespace has at least two parts"
+    elif parts[0] in _RESERVED:
+        fault = f"packages below {parts[0]!r} belong to the platform"
+    else:
+        return
+    raise UsageError(
+        f"the package {package!r} is no Java package for an app: {fault}",
+        context="--package",
+        hint="Choose one such as com.example.faces: parts of lower-case letters, digits and _, joined by dots.",
+        reference="bad-package",
+    )
+
+
+def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> None:
+    """Write the Gradle project into ``out``: library, assets, sample app and benchmark.
+
+    Raises ``UsageError`` for a package that Java does not take.
+    """
+    check_names(context.name, context.package)
+    (artifact,) = artifacts
+    golden = selftest.selftest(context.spec)
+    values = values_of(context, artifact.record, golden)
+    templates = resources.path("templates") / "kotlin"
+    for tree in ("bundle", context.runtime):
+        render_tree(templates / tree, out, values)
+    folder = out / ASSETS
+    (folder / values["model"]["asset"]).parent.mkdir(parents=True)
+    shutil.copyfile(artifact.path, folder / values["model"]["asset"])
+    (folder / values["selftest"]["asset"]).write_bytes(golden)
+
+
+def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dict[str, Any]:
+    """Return what the templates need, for the model file of ``record`` and the content of its selftest.bin."""
+    spec = context.spec
+    detection = spec.detector
+    folder = context.package.replace(".", "_")
+    return {
+        **context.values(),
+        "package_path": context.package.replace(".", "/"),
+        "versions": VERSIONS,
+        "model": {
+            "name": spec.name,
+            # In a folder of the package's, so that two SDKs in one app keep apart.
+            "asset": f"{folder}/{spec.name}.tflite",
+            "bytes": record.bytes,
+            "sha256": record.sha256,
+        },
+        "selftest": {"asset": f"{folder}/{selftest.NAME}", "sha256": sha256_bytes(golden)},
+        "input": spec.input,
+        "detection": detection,
+        "anchor_count": spec.anchor_count,
+        "region": load_model(_CROP_MODEL).landmarker.detection_roi,
+        "keypoint_properties": [
+            {"property": _camel_case(name), "constant": name.upper()} for name in detection.keypoints
+        ],
+        "grids": _grids(spec),
+        "outputs": [
+            {"name": output.name, "size": _count(output.shape)} for output in sorted(record.outputs, key=_order(spec))
+        ],
+        "segments": _segments(context),
+    }
+
+
+def _grids(spec: ModelSpec) -> list[dict[str, int]]:
+    return [
+        {
+            "columns": spec.input.width // grid.stride,
+            "rows": spec.input.height // grid.stride,
+            "per_cell": grid.per_cell,
+        }
+        for grid in spec.detector.grids
+    ]
+
+
+def _segments(context: SdkContext) -> list[dict[str, int]]:
+    """Return where the outputs keep the numbers of the anchors, see ``Segment`` in the templates."""
+    spec = context.spec
+    numbers = BOX_NUMBERS + 2 * len(spec.detector.keypoints)
+    if context.layout == "standard":
+        return [
+            {
+                "anchors": spec.anchor_count,
+                "box_output": 0,
+                "box_stride": numbers,
+                "score_output": 1,
+                "score_offset": 0,
+                "score_stride": 1,
+            }
+        ]
+    return [
+        {
+            "anchors": grid["columns"] * grid["rows"] * grid["per_cell"],
+            "box_output": index,
+            "box_stride": numbers + 1,
+            "score_output": index,
+            "score_offset": numbers,
+            "score_stride": numbers + 1,
+        }
+        for index, grid in enumerate(_grids(spec))
+    ]
+
+
+def _order(spec: ModelSpec) -> Any:
+    """Return a sorting key that puts outputs in the order of the segments: as in the spec, heads by number."""
+    names = [output.name for output in spec.outputs] + [f"head_{index}" for index in range(len(spec.detector.grids))]
+    return lambda output: names.index(output.name)
+
+
+def _count(shape: tuple[int, ...]) -> int:
+    total = 1
+    for size in shape:
+        total *= size
+    return total
+
+
+def _camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(part.capitalize() for part in others)

@@ -1,0 +1,1 @@
+"""The Android SDK, compiled and run on the JVM."""
