@@ -34,6 +34,7 @@ let package = Package(
             resources: [.copy("Resources")], swiftSettings: strict),
         .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
         .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
-        .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
+        .target(name: "Allocations"),
+        .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
     ]
 )

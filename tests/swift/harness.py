@@ -22,6 +22,7 @@ from tests.debian_root import RootError, debian_root, wrap
 
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
+BENCHMARKS = CHECKOUT / "benchmarks" / "swift"
 NAME = "BlazeFace"
 PACKAGES = ("swiftlang", "libc6-dev", "libstdc++-14-dev", "g++", "binutils", "git", "ca-certificates")
 
@@ -90,7 +91,8 @@ def assemble(bundle: Path, folder: Path) -> Path:
         HERE / "stubs": folder / "Stubs",
         HERE / "GoldenTests": folder / "Tests" / "GoldenTests",
         HERE / "DetectorTests": folder / "Tests" / "DetectorTests",
-        CHECKOUT / "benchmarks" / "swift": folder / "Sources" / "Benchmark",
+        BENCHMARKS / "Benchmark": folder / "Sources" / "Benchmark",
+        BENCHMARKS / "Allocations": folder / "Sources" / "Allocations",
         HERE / "Package.swift": folder / "Package.swift",
     }
     wanted: dict[Path, Path] = {}

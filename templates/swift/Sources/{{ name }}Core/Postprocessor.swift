@@ -19,6 +19,9 @@ package final class Postprocessor {
         }
     }
 
+    /// Up to so many faces, the result is allocated in one piece.
+    private static let usualFaces = 16
+
     private let candidates: Candidates
     private let blendingIoU: Double
     private let maximumFaces: Int
@@ -40,6 +43,7 @@ package final class Postprocessor {
         while start < candidates.count, faces.count < maximumFaces {
             candidates.bringBest(to: start)
             let end = gather(around: start)
+            if faces.isEmpty { faces.reserveCapacity(min(candidates.count - end + 1, maximumFaces, Self.usualFaces)) }
             faces.append(blend(start..<end, letterbox))
             start = end
         }
@@ -67,23 +71,23 @@ package final class Postprocessor {
     }
 
     private func blend(_ members: Range<Int>, _ letterbox: Letterbox) -> Face {
-        var box = SIMD4<Double>()
-        var anchor = SIMD2<Double>()
-        var points = SIMD16<Double>()
+        var boxSum = SIMD4<Double>()
+        var anchorSum = SIMD2<Double>()
+        var pointSum = SIMD16<Double>()
         var total = 0.0
         for index in members {
             let member = candidates.storage[index]
             let weight = Double(member.score)
             total += weight
-            box += SIMD4(member.left, member.top, member.right, member.bottom) * weight
-            anchor += SIMD2(member.centerX, member.centerY) * weight
+            boxSum += SIMD4(member.left, member.top, member.right, member.bottom) * weight
+            anchorSum += SIMD2(member.centerX, member.centerY) * weight
             for number in BoxNumbers.box..<BoxNumbers.count {
-                points[number] += Double(member.numbers[number]) * weight
+                pointSum[number] += Double(member.numbers[number]) * weight
             }
         }
-        box /= total
-        anchor /= total
-        points /= total * boxScale
+        let box = boxSum / total
+        let anchor = anchorSum / total
+        let points = pointSum / (total * boxScale)
         func point(_ index: Int) -> CGPoint {
             let first = BoxNumbers.box + 2 * index
             return CGPoint(

@@ -1,0 +1,8 @@
+import SwiftUI
+
+@main
+struct FaceOverlayApp: App {
+    var body: some Scene {
+        WindowGroup { CameraScreen() }
+    }
+}
