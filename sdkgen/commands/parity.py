@@ -1,0 +1,121 @@
+"""``sdkgen parity``: hold artifacts to the network, number by number and face by face."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from sdkgen import console
+from sdkgen.artifact import Precision
+from sdkgen.errors import UsageError
+from sdkgen.spec.registry import load_model, model_names
+
+if TYPE_CHECKING:
+    from sdkgen.parity.report import Comparison, ParityReport
+
+_ANYWHERE = ("litert", "onnx", "coreml", "litert-gpu")
+"""The runtimes that are tried where none is named; those that do not run here are said and left out."""
+
+_DETECTOR = "blazeface-front"
+"""What finds the faces that a landmark model is shown."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add ``parity``."""
+    app.command("parity")(check_parity)
+
+
+def check_parity(
+    models: list[str] | None = typer.Option(None, "--model", "-m", help="A model; may be given again."),
+    every: bool = typer.Option(False, "--all", help="All models."),
+    backends: list[Literal["litert", "litert-gpu", "onnx", "coreml"]] | None = typer.Option(
+        None, "--backend", help="A runtime that must run here; may be given again. By default all that do."
+    ),
+    precisions: list[Precision] | None = typer.Option(None, "--precision", help="By default both."),
+    weights_bits: int | None = typer.Option(
+        None, "--weights-bits", help="Also measure Core ML artifacts with weights of 8 or 6 bits."
+    ),
+    images: Path | None = typer.Option(None, "--images", help="Also compare on the photographs in this folder."),
+    json: bool = typer.Option(False, "--json", help="Print JSON."),
+    html: Path | None = typer.Option(None, "--html", metavar="FILE", help="Write the report as a page."),
+) -> None:
+    """Compare artifacts with the network in torch and with the released model.
+
+    Every artifact that `build` can make is run on seeded noise and on photographs that are shifted, scaled, turned,
+    mirrored, lit differently and noisy. Exit code 1 if one differs by more than the model's tolerances.
+    """
+    if every and models:
+        raise UsageError("--all and --model exclude each other", hint="Give one of them.")
+    names = model_names() if every else tuple(models or [_DETECTOR])
+    specs = [load_model(name) for name in names]
+
+    from sdkgen.convert import convert
+    from sdkgen.parity.inputs import photographs
+    from sdkgen.parity.report import ParityError, Skipped, report
+    from sdkgen.parity.run import inputs_of, run, subjects
+
+    photos = photographs(images)
+    runtimes = tuple(dict.fromkeys(backends)) if backends else _ANYWHERE
+    optional = () if backends else _ANYWHERE
+
+    def make(*args: Any, **options: Any) -> Path:
+        return convert(*args, **options).path
+
+    comparisons: list[Comparison] = []
+    skipped: dict[str, Skipped] = {}
+    with console.progress() as bars:
+        for spec in specs:
+            open_to = [runtime for runtime in runtimes if runtime not in skipped]
+            chosen = list(subjects(spec, open_to, tuple(precisions or ("fp16", "fp32")), weights_bits))
+            task = bars.add_task(spec.name, total=len(chosen))
+            inputs = inputs_of(spec, photos, load_model(_DETECTOR))
+            for result in run(spec, chosen, inputs, make, optional=optional, done=lambda: bars.advance(task)):  # noqa: B023
+                if isinstance(result, Skipped):
+                    skipped[result.runtime] = result
+                else:
+                    comparisons.append(result)
+    result = report(comparisons, list(skipped.values()))
+    if html is not None:
+        from sdkgen.parity.html import write_html
+
+        write_html(result, html)
+    if json:
+        console.print_json(result.model_dump(mode="json"))
+    else:
+        _print(result)
+    failures = [failure for comparison in comparisons for failure in comparison.failures]
+    if failures:
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise ParityError(f"{failures[0]}{more}", hint="The artifact does not compute what the network computes.")
+
+
+def _print(result: ParityReport) -> None:
+    from rich.table import Table
+
+    columns = ("model", "artifact", "on", "against", "worst tensor", "max", "mean", "faces", "IoU", "keypoint", "score")
+    table = Table(*columns, "", box=None, header_style="bold")
+    for comparison in result.comparisons:
+        tensor, faces = comparison.worst, comparison.faces
+        seen = faces is not None and faces.iou is not None
+        table.add_row(
+            comparison.model,
+            console.safe(comparison.artifact),
+            comparison.runtime,
+            comparison.against,
+            tensor.name,
+            f"{tensor.maximum:.2g}",
+            f"{tensor.mean:.2g}",
+            str(faces.count) if faces else "–",
+            f"{faces.iou:.5f}" if seen and faces else "–",
+            f"{faces.keypoint:.2%}" if seen and faces else "–",
+            f"{faces.score:.5f}" if seen and faces else "–",
+            "[red]failed[/]" if comparison.failures else "ok" if comparison.limits else "measured",
+        )
+    console.out.print(table)
+    for left_out in result.skipped:
+        console.note(f"{left_out.runtime} does not run here and was left out: {left_out.why}")
+    for comparison in result.comparisons:
+        for failure in comparison.failures:
+            console.err.print(f"[red]failed[/] {console.safe(failure)}", soft_wrap=True)
