@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from sdkgen import console
-from sdkgen.artifact import Precision
 from sdkgen.errors import UsageError
 from sdkgen.spec.registry import load_model, model_names
 
 if TYPE_CHECKING:
     from sdkgen.parity.report import Comparison, ParityReport
 
-_ANYWHERE = ("litert", "onnx", "coreml", "litert-gpu")
-"""The runtimes that are tried where none is named; those that do not run here are said and left out."""
+
+class Runtime(Enum):
+    """What runs an artifact; by default all are tried, and those that do not run here are said and left out."""
+
+    LITERT = "litert"
+    ONNX = "onnx"
+    COREML = "coreml"
+    LITERT_GPU = "litert-gpu"
+
+
+class Width(Enum):
+    """An artifact's precision."""
+
+    FP16 = "fp16"
+    FP32 = "fp32"
+
 
 _DETECTOR = "blazeface-front"
 """What finds the faces that a landmark model is shown."""
@@ -30,10 +44,10 @@ def register(app: typer.Typer) -> None:
 def check_parity(
     models: list[str] | None = typer.Option(None, "--model", "-m", help="A model; may be given again."),
     every: bool = typer.Option(False, "--all", help="All models."),
-    backends: list[Literal["litert", "litert-gpu", "onnx", "coreml"]] | None = typer.Option(
+    backends: list[Runtime] | None = typer.Option(
         None, "--backend", help="A runtime that must run here; may be given again. By default all that do."
     ),
-    precisions: list[Precision] | None = typer.Option(None, "--precision", help="By default both."),
+    precisions: list[Width] | None = typer.Option(None, "--precision", help="By default both."),
     weights_bits: int | None = typer.Option(
         None, "--weights-bits", help="Also measure Core ML artifacts with weights of 8 or 6 bits."
     ),
@@ -57,8 +71,9 @@ def check_parity(
     from sdkgen.parity.run import inputs_of, run, subjects
 
     photos = photographs(images)
-    runtimes = tuple(dict.fromkeys(backends)) if backends else _ANYWHERE
-    optional = () if backends else _ANYWHERE
+    runtimes = [runtime.value for runtime in dict.fromkeys(backends or Runtime)]
+    optional = [] if backends else runtimes
+    widths = [width.value for width in dict.fromkeys(precisions or Width)]
 
     def make(*args: Any, **options: Any) -> Path:
         return convert(*args, **options).path
@@ -68,7 +83,7 @@ def check_parity(
     with console.progress() as bars:
         for spec in specs:
             open_to = [runtime for runtime in runtimes if runtime not in skipped]
-            chosen = list(subjects(spec, open_to, tuple(precisions or ("fp16", "fp32")), weights_bits))
+            chosen = list(subjects(spec, open_to, widths, weights_bits))
             task = bars.add_task(spec.name, total=len(chosen))
             inputs = inputs_of(spec, photos, load_model(_DETECTOR))
             for result in run(spec, chosen, inputs, make, optional=optional, done=lambda: bars.advance(task)):  # noqa: B023
@@ -76,15 +91,15 @@ def check_parity(
                     skipped[result.runtime] = result
                 else:
                     comparisons.append(result)
-    result = report(comparisons, list(skipped.values()))
+    whole = report(comparisons, list(skipped.values()))
     if html is not None:
         from sdkgen.parity.html import write_html
 
-        write_html(result, html)
+        write_html(whole, html)
     if json:
-        console.print_json(result.model_dump(mode="json"))
+        console.print_json(whole.model_dump(mode="json"))
     else:
-        _print(result)
+        _print(whole)
     failures = [failure for comparison in comparisons for failure in comparison.failures]
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""

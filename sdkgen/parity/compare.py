@@ -14,7 +14,6 @@ from sdkgen.parity.report import Comparison, FacesRow, Limits, TensorRow
 from sdkgen.parity.tensors import TensorDifference, compare_tensors
 from sdkgen.spec.model import ModelSpec, Tolerance
 
-
 FLOAT32_RUNTIMES = ("torch", "litert", "onnx")
 """Runtimes that compute in float32 whatever the weights are stored in."""
 
