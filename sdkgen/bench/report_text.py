@@ -46,9 +46,14 @@ def print_table(report: Report, extras: Sequence[Titled] = ()) -> None:
     """Print the report, and further tables below it, on standard output; the devices' text is escaped."""
     _print(HEADINGS, [row(cell) for cell in report.cells])
     for extra in extras:
-        console.out.print(f"\n[bold]{console.safe(extra.title)}[/]")
-        _print(extra.headings, extra.rows)
-        console.out.print(f"[dim]{console.safe(extra.note)}[/]", soft_wrap=True)
+        print_rows(extra.headings, extra.rows, title=extra.title, note=extra.note)
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, note: str) -> None:
+    """Print a table with a title above it and a note below; all text is escaped."""
+    console.out.print(f"\n[bold]{console.safe(title)}[/]", soft_wrap=True)
+    _print(headings, rows)
+    console.out.print(f"[dim]{console.safe(note)}[/]", soft_wrap=True)
 
 
 def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

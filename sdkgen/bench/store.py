@@ -226,7 +226,10 @@ class Store:
         path = Path(url.database or "")
         if not create and not path.exists():
             raise StoreError(
-                "there is no result store", context=str(path), hint="Measure something first: sdkgen bench."
+                "there is no result store",
+                context=str(path),
+                hint="Measure something first: sdkgen bench.",
+                reference="no-store",
             )
         if create:
             try:

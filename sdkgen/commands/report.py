@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import typer
 
 from sdkgen import console
-from sdkgen.errors import UsageError
+from sdkgen.errors import SdkgenError, UsageError
 
 if TYPE_CHECKING:
     from sdkgen.bench.report import Report
@@ -32,6 +32,8 @@ def report(
     out: Path | None = typer.Option(None, "--out", "-o", help="Write to this file."),
     store: str | None = typer.Option(None, "--store", help="Where results are: a path or a database URL."),
     runs: bool = typer.Option(False, "--runs", help="List the runs instead."),
+    paper: bool = typer.Option(False, "--paper", help="The BlazeFace paper's Tables 1 to 3, beside what was measured."),
+    evaluations: list[Path] = typer.Option([], "--evaluation", help="With --paper: what sdkgen eval --json printed."),
 ) -> None:
     """Report what was measured: medians with intervals, initialisation, memory, verdicts.
 
@@ -41,6 +43,9 @@ def report(
     from sdkgen.bench.store import Store
 
     allowed = _share(max_regression)
+    if paper:
+        _paper(store, run, evaluations, form, out)
+        return
     with_store = Store(store, create=False)
     if runs:
         _list(with_store)
@@ -99,6 +104,55 @@ def _comparison(report: Report, store: Store, text: str) -> Extra:
     found = changes(report, _baseline(store, text))
     note = "Ratio: now / before; above 1 is slower." if found else "The two have no cell in common."
     return Extra(f"Beside {text}", CHANGE_HEADINGS, [change_row(one) for one in found], note)
+
+
+def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, out: Path | None) -> None:
+    """Write the paper's tables; measured columns are empty where there are no runs and no evaluations."""
+    from dataclasses import asdict
+    from json import dumps
+
+    from sdkgen.bench.report import Report, build_report, choose_runs
+    from sdkgen.bench.report_html import Extra, page
+    from sdkgen.bench.report_text import markdown_table, print_rows
+    from sdkgen.bench.store import Store
+    from sdkgen.evaluate.paper import Latency, paper_tables, read_evaluation
+    from sdkgen.files import whole_file
+    from sdkgen.spec.published import published
+
+    made = Report(runs=(), started="", versions={}, cells=())
+    opened: Store | None = None
+    try:
+        opened = Store(store, create=False)
+        made = build_report(opened, [one.id for one in choose_runs(opened, run)])
+    except SdkgenError as error:
+        if error.reference not in ("no-store", "no-runs"):
+            raise
+    latencies = [
+        Latency(cell.device, cell.device_model, cell.model, cell.median, cell.provenance)
+        for cell in made.cells
+        if cell.backend == "gpu" and cell.median is not None
+    ]
+    tables = paper_tables(published(), latencies, [read_evaluation(path) for path in evaluations])
+    if form == "table" and out is None:
+        for table in tables:
+            print_rows(table.headings, table.rows, title=table.title, note=table.note)
+        return
+    if form == "json":
+        text = dumps([asdict(table) for table in tables], indent=2, ensure_ascii=False) + "\n"
+    elif form == "html" and opened is not None:
+        text = page(made, opened, [Extra(one.title, one.headings, one.rows, one.note) for one in tables])
+    elif form in ("csv", "html"):
+        what = "three tables make no one CSV" if form == "csv" else "the page needs a store of results"
+        raise UsageError(what, hint="Choose --format markdown or json with --paper.")
+    else:
+        parts = (f"### {one.title}\n\n{markdown_table(one.headings, one.rows)}\n{one.note}\n" for one in tables)
+        text = "\n".join(parts)
+    if out is None:
+        console.out.file.write(text)
+        return
+    with whole_file(out) as work:
+        work.write_text(text, encoding="utf-8")
+    console.note(f"Wrote {console.safe(out)}")
 
 
 def _write(report: Report, store: Store, form: Format, extras: list[Extra], out: Path | None) -> None:

@@ -16,6 +16,7 @@ _SCHEMA = """
 create table image (id integer primary key, name text unique not null);
 create table face (image integer not null, x real, y real, w real, h real, ignored integer, crowd integer, points blob);
 """
+_PRAGMAS = "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -32768;"
 _BATCH = 10_000
 
 
