@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from sdkgen import __version__, resources
-from sdkgen.artifact import Artifact, Format, Layout, Precision, tool_versions
+from sdkgen.artifact import Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
 from sdkgen.convert import TOOLS, convert
-from sdkgen.errors import OutputError
+from sdkgen.convert.lint import lint
+from sdkgen.errors import ConvertError, OutputError
 from sdkgen.files import whole_folder
 from sdkgen.render import manifest
 from sdkgen.render.context import SdkContext
@@ -20,8 +20,6 @@ from sdkgen.render.environment import render_tree
 from sdkgen.spec.model import ModelSpec
 
 Target: TypeAlias = Literal["ios", "android", "onnx"]
-Renderer: TypeAlias = Callable[[SdkContext, tuple[Artifact, ...], Path], None]
-
 TARGETS: tuple[Target, ...] = get_args(Target)
 FORMATS: dict[Target, Format] = {"ios": "coreml", "android": "tflite", "onnx": "onnx"}
 RENDERERS: dict[Target, str] = {"ios": "swift", "android": "kotlin", "onnx": "onnx"}
@@ -30,6 +28,8 @@ RUNTIMES: dict[Target, tuple[str, ...]] = {
     "android": ("litert", "tflite"),
     "onnx": ("onnxruntime",),
 }
+LADDERS: dict[tuple[Target, Precision], tuple[Precision, ...]] = {("ios", "fp16"): ("fp16", "fp32")}
+"""What an SDK ships beside the precision asked for, to step down to where a phone computes wrongly in half."""
 
 
 @dataclass(frozen=True)
@@ -64,25 +64,56 @@ def build(request: Request) -> manifest.Manifest:
     renderer.check_names(request.name, request.package)
     _check_replaceable(request.out, force=request.force)
     with whole_folder(request.out) as work:
-        options = {} if request.weights_bits is None else {"weights_bits": request.weights_bits}
-        artifact = convert(
+        artifacts = _convert(request)
+        context = _context(request, artifacts)
+        places = renderer.render(context, artifacts, work)
+        records = tuple(
+            artifact.record.model_copy(update={"path": place})
+            for artifact, place in zip(artifacts, places, strict=True)
+        )
+        common = {**context.values(), "uses_selftest": renderer.USES_SELFTEST}
+        render_tree(resources.path("templates") / "common", work, common)
+        shutil.copyfile(resources.path("LICENSE"), work / "LICENSE")
+        made = _manifest(request, context, records)
+        manifest.write(made, work)
+    return made
+
+
+def _convert(request: Request) -> tuple[Artifact, ...]:
+    """Return the artifacts that the SDK ships, in the order in which it tries them.
+
+    Raises ``ConvertError`` if a GPU would not take one of them whole.
+    """
+    options = {} if request.weights_bits is None else {"weights_bits": request.weights_bits}
+    artifacts = tuple(
+        convert(
             request.spec,
             FORMATS[request.target],
-            precision=request.precision,
+            precision=precision,
             layout=request.layout,
             weights=request.weights,
             trust=request.trust,
             **options,
         )
-        context = _context(request, artifact)
-        renderer.render(context, (artifact,), work)
-        render_tree(
-            resources.path("templates") / "common", work, {**context.values(), "uses_selftest": renderer.USES_SELFTEST}
-        )
-        shutil.copyfile(resources.path("LICENSE"), work / "LICENSE")
-        made = _manifest(request, context)
-        manifest.write(made, work)
-    return made
+        for precision in LADDERS.get((request.target, request.precision), (request.precision,))
+    )
+    if request.target != "onnx":
+        for artifact in artifacts:
+            _check_gpu(artifact)
+    return artifacts
+
+
+def _check_gpu(artifact: Artifact) -> None:
+    report = lint(artifact.path)
+    if report.passed:
+        return
+    (finding, name, operations), *_ = report.grouped()
+    raise ConvertError(
+        f"{len(operations)} {name} operations of the artifact would fall off the GPU: {finding.message}",
+        context=str(artifact.path),
+        hint=f"{finding.fix} The whole report: sdkgen lint {artifact.path}",
+        reference="falls-off-the-gpu",
+    )
 
 
 def _check_replaceable(out: Path, *, force: bool) -> None:
@@ -109,21 +140,23 @@ def _check_replaceable(out: Path, *, force: bool) -> None:
         )
 
 
-def _context(request: Request, artifact: Artifact) -> SdkContext:
+def _context(request: Request, artifacts: tuple[Artifact, ...]) -> SdkContext:
     return SdkContext(
         name=request.name,
         package=request.package,
         spec=request.spec,
-        artifacts=(artifact.record,),
+        artifacts=tuple(artifact.record for artifact in artifacts),
         layout=request.layout,
         precision=request.precision,
         runtime=request.runtime or RUNTIMES[request.target][0],
         sdkgen_version=__version__,
         tools=tool_versions(*TOOLS[FORMATS[request.target]]),
+        weights=request.weights,
+        trust=request.trust,
     )
 
 
-def _manifest(request: Request, context: SdkContext) -> manifest.Manifest:
+def _manifest(request: Request, context: SdkContext, artifacts: tuple[ArtifactRecord, ...]) -> manifest.Manifest:
     return manifest.Manifest(
         name=context.name,
         package=context.package,
@@ -132,6 +165,6 @@ def _manifest(request: Request, context: SdkContext) -> manifest.Manifest:
         runtime=context.runtime,
         trained=request.spec.trained,
         outputs_layout=context.layout,
-        artifacts=context.artifacts,
+        artifacts=artifacts,
         tools=context.tools,
     )

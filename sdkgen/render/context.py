@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -14,6 +15,7 @@ class SdkContext(BaseModel):
     """One SDK: its names, its model and the artifacts it ships.
 
     ``name`` is the product (a Swift module, a Gradle project); ``package`` the reverse-domain identifier.
+    ``weights`` and ``trust`` are as in ``network.load``: what the golden input is computed with.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -27,6 +29,8 @@ class SdkContext(BaseModel):
     runtime: str
     sdkgen_version: str
     tools: dict[str, str]
+    weights: Path | None = None
+    trust: bool = False
 
     def values(self) -> dict[str, Any]:
         """Return the fields by name, as the templates' variables."""

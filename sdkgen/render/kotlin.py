@@ -89,14 +89,14 @@ def check_names(name: str, package: str) -> None:
     )
 
 
-def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> None:
-    """Write the Gradle project into ``out``: library, assets, sample app and benchmark.
+def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tuple[str, ...]:
+    """Write the Gradle project (library, assets, sample app, benchmark) and return where in it the model is.
 
     Raises ``UsageError`` for a package that Java does not take.
     """
     check_names(context.name, context.package)
     (artifact,) = artifacts
-    golden = selftest.selftest(context.spec)
+    golden = selftest.selftest(context.spec, context.weights, trust=context.trust)
     values = values_of(context, artifact.record, golden)
     templates = resources.path("templates") / "kotlin"
     for tree in ("bundle", context.runtime):
@@ -105,6 +105,7 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> Non
     (folder / values["model"]["asset"]).parent.mkdir(parents=True)
     shutil.copyfile(artifact.path, folder / values["model"]["asset"])
     (folder / values["selftest"]["asset"]).write_bytes(golden)
+    return ((folder / values["model"]["asset"]).relative_to(out).as_posix(),)
 
 
 def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dict[str, Any]:

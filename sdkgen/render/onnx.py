@@ -18,8 +18,9 @@ def check_names(name: str, package: str) -> None:
     """Accept any name: neither becomes an identifier."""
 
 
-def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> None:
-    """Write the model and its README into ``out``."""
+def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tuple[str, ...]:
+    """Write the model and its README into ``out``, and return where in it the model is."""
     (artifact,) = artifacts
     shutil.copyfile(artifact.path, out / artifact.path.name)
     render_tree(resources.path("templates") / "onnx", out, {**context.values(), "artifact": artifact.record})
+    return (artifact.path.name,)

@@ -76,8 +76,8 @@ def check_names(name: str, package: str) -> None:  # noqa: ARG001  (Swift packag
     raise UsageError(f"the name {name!r} {fault}", context="--name", hint=hint, reference="bad-name")
 
 
-def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> None:
-    """Write the Swift package into ``out``: sources, the models and the golden input as its resources.
+def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tuple[str, ...]:
+    """Write the Swift package into ``out``, and return where in it the models are.
 
     The models are tried in the order given at first start. Raises ``UsageError`` for a name Swift cannot use, or a
     model whose keypoints are not the six that ``FaceKeypoints`` has.
@@ -97,7 +97,8 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> Non
     folder.mkdir(parents=True, exist_ok=True)
     for name, artifact in models:
         shutil.copytree(artifact.path, folder / f"{name}.mlpackage", copy_function=shutil.copyfile)
-    (folder / selftest.NAME).write_bytes(selftest.selftest(spec))
+    (folder / selftest.NAME).write_bytes(selftest.selftest(spec, context.weights, trust=context.trust))
+    return tuple((folder / f"{name}.mlpackage").relative_to(out).as_posix() for name, _ in models)
 
 
 def _values(spec: ModelSpec, models: Sequence[tuple[str, Artifact]]) -> dict[str, Any]:
