@@ -119,8 +119,9 @@ def _pad(operation: Operation) -> Iterator[Finding]:
 
 
 def _pool(operation: Operation) -> Iterator[Finding]:
-    kernel, strides = operation.inputs["kernel_sizes"], operation.inputs["strides"]
-    if np.max(kernel) > _LARGEST_WINDOW or np.max(strides) > _LARGEST_POOL_STRIDE:
+    limits = {"kernel_sizes": _LARGEST_WINDOW, "strides": _LARGEST_POOL_STRIDE}
+    values = ((operation.inputs[name], limit) for name, limit in limits.items())
+    if any(isinstance(value, np.ndarray) and value.max() > limit for value, limit in values):
         yield Finding(
             target=NEURAL_ENGINE,
             rule="pool-window",
