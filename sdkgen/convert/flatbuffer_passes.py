@@ -81,6 +81,18 @@ def _opcode(model: Any, number: int, version: int, classes: Any) -> int:
     return len(model.operatorCodes) - 1
 
 
+def flatten_alphas(model: Any) -> None:
+    """Give PRELU's alpha, where it is one number a channel, one axis: the form that every GPU delegate takes."""
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            if flatbuffer.operation(model, operator) != "PRELU":
+                continue
+            alpha = graph.tensors[operator.inputs[1]]
+            *leading, channels = flatbuffer.shape(alpha) or (1,)
+            if all(side == 1 for side in leading):
+                alpha.shape = np.array([channels], np.int32)
+
+
 def rename(model: Any, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Name the only graph's inputs and outputs, in its tensors and in its one signature, and shorten all other names.
 

@@ -233,17 +233,13 @@ def _resize(operation: Operation) -> Iterator[Finding]:
 
 def _prelu(operation: Operation) -> Iterator[Finding]:
     alpha, values = operation.shape(1), operation.shape(0)
-    if not operation.is_constant(1):
-        yield from _on_both("prelu-alpha", "alpha is computed", "Use a constant alpha.")
-    elif alpha not in (values[-1:], values[1:]):
-        linear = alpha[-1:] == values[-1:] and set(alpha[:-1]) == {1}
-        for target in (ML_DRIFT,) if linear else TARGETS:
-            yield Finding(
-                target=target,
-                rule="prelu-alpha",
-                message=f"alpha has the shape {alpha}, and not that of the channels or of the whole input",
-                fix="Store alpha with one axis, the channels; sdkgen build does so.",
-            )
+    a_channel = alpha[-1:] == values[-1:] and all(side == 1 for side in alpha[:-1])
+    if not operation.is_constant(1) or not (a_channel or alpha == values[1:]):
+        yield from _on_both(
+            "prelu-alpha",
+            f"alpha is no constant with one number a channel or one an element, but of shape {alpha}",
+            "Use a constant alpha of one axis, the channels.",
+        )
 
 
 def _convolution(operation: Operation) -> Iterator[Finding]:

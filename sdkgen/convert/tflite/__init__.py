@@ -47,6 +47,7 @@ def convert(
 
     module = variants.variant(variant)(network, spec, layout)
     model = flatbuffer.parse(lowered(module, spec), target)
+    flatbuffer_passes.flatten_alphas(model)
     if precision == "fp16":
         flatbuffer_passes.store_in_half(model)
     flatbuffer_passes.compact(model, spec.title)
