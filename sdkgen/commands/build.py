@@ -109,7 +109,7 @@ def _summarise(manifest: Manifest, folder: Path, seconds: float) -> None:
     table = Table("artifact", "format", "precision", "size", "ops", "sha256", box=None, header_style="bold")
     for artifact in manifest.artifacts:
         table.add_row(
-            console.safe(artifact.path),
+            console.safe(artifact.path.rsplit("/", 1)[-1]),
             artifact.format,
             artifact.precision,
             f"{artifact.bytes:,} B",
