@@ -6,7 +6,7 @@
  *   first       the first run
  *   warmup      how long it took to settle, and whether it did
  *   sample      one timed run: when, dispatch to completion, write to read-back
- *   end         peak memory
+ *   end         peak memory, and how long the whole process took
  *   error       why it ended early
  *
  * Times are nanoseconds. See record.h for the exit codes. */
@@ -156,6 +156,7 @@ static long peak_kib(void) {
 }
 
 int main(int count, char **arguments) {
+    int64_t begun = now();
     Options o = options_parse(count, arguments);
     record_open(o.out);
     if (freopen(o.log, "w", stderr) == NULL) record_fail(EXIT_OUTPUT, "bad-output", "the log cannot be written");
@@ -207,7 +208,8 @@ int main(int count, char **arguments) {
     warm_up(&model, &o);
     record_sync();
     measure(&model, &o);
-    record_line("{\"type\":\"end\",\"runs\":%d,\"peak_kib\":%ld}", o.runs, peak_kib());
+    record_line("{\"type\":\"end\",\"runs\":%d,\"peak_kib\":%ld,\"elapsed_ns\":%lld}", o.runs, peak_kib(),
+                (long long)(now() - begun));
     record_sync();
     /* The accelerator's own clean-up at exit has been seen to crash; everything is on the disk. */
     _exit(EXIT_OK);

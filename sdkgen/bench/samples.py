@@ -88,11 +88,12 @@ class Sample(_Line):
 
 
 class End(_Line):
-    """All went well; -1 if the memory is unknown."""
+    """All went well. ``peak_kib`` is -1 if the memory is unknown; ``elapsed_ns`` is the whole process, if known."""
 
     type: Literal["end"] = "end"
     runs: int
     peak_kib: int
+    elapsed_ns: Time | None = None
 
 
 class Failure(_Line):

@@ -27,6 +27,7 @@ from sdkgen.files import sha256_path
 
 POLL_SECONDS = 0.4
 """How often a running session is looked at: often enough to end soon, seldom enough not to disturb."""
+SHORTEST_POLL_SECONDS = 0.05
 GRACE_SECONDS = 30.0
 """How much longer than its limit a session is waited for, before it is killed from here."""
 LOG_BYTES = 16_384
@@ -68,6 +69,7 @@ class Session:
         self._watch = watch
         self._folder = f"{workspace.root}/sessions/{uuid.uuid4().hex}"
         self._seen = b""
+        self._recording: Recording | None = None
         self._reconnects = 0
         self._started = 0.0
         self._ended = 0.0
@@ -113,7 +115,7 @@ class Session:
         deadline = self._started + self._settings.limit_seconds + GRACE_SECONDS
         vanished = 0
         while True:
-            if self._stop.wait(POLL_SECONDS):
+            if self._stop.wait(self._pause()):
                 self._kill()
                 raise Stopped
             state = self._look()
@@ -135,6 +137,14 @@ class Session:
                     reference="runner-hung",
                 )
 
+    def _pause(self) -> float:
+        """Return how long to leave the device alone: less where the samples so far say that the end is near."""
+        if self._recording is None or len(self._recording.samples) < 2:
+            return POLL_SECONDS
+        last = self._recording.samples[-1]
+        left = (self._settings.runs - len(self._recording.samples)) * last.at_ns / last.i / 1e9
+        return min(POLL_SECONDS, max(SHORTEST_POLL_SECONDS, left))
+
     def _look(self) -> str:
         """Read what the runner has written since the last look; return "running", "gone", or "rc N" at the end."""
         folder = shlex.quote(self._folder)
@@ -145,8 +155,10 @@ class Session:
         )
         state, _, new = done.stdout.partition(b"\n")
         self._seen += new
-        if self._watch is not None and new:
-            self._watch(_parsed(self._seen))
+        if new:
+            self._recording = _parsed(self._seen)
+            if self._watch is not None:
+                self._watch(self._recording)
         text = state.decode(errors="replace").strip()
         if done.exit_code != 0 and not text:
             raise DeviceError(
