@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -10,13 +12,14 @@ import typer
 
 from sdkgen import console
 from sdkgen.artifact import Precision
-from sdkgen.errors import ImageError
+from sdkgen.errors import ImageError, UsageError
 from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import load_model
 
 if TYPE_CHECKING:
     from sdkgen.backends.base import Backend
     from sdkgen.detection.types import Detection, Options
+    from sdkgen.video.detect import VideoDetection
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +28,10 @@ def register(app: typer.Typer) -> None:
 
 
 def detect_faces(
-    images: list[Path] = typer.Argument(metavar="IMAGE…", help="JPEG, PNG or WebP."),
+    images: list[Path] | None = typer.Argument(None, metavar="[IMAGE…]", help="JPEG, PNG or WebP."),
+    video: str | None = typer.Option(None, "--video", help="Instead of images: a video file, or a camera's index."),
+    realtime: bool = typer.Option(False, "--realtime", help="Play a video at its own pace, dropping late frames."),
+    frames: int | None = typer.Option(None, "--frames", min=1, help="Stop after so many frames."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
     backend: Literal["torch", "litert", "onnx", "coreml"] = typer.Option(
         "torch", "--backend", help="What runs the model; coreml off a Mac is an evaluator of the ML Program."
@@ -40,7 +46,12 @@ def detect_faces(
     weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
     trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
-    draw: Path | None = typer.Option(None, "--draw", metavar="DIR", help="Write annotated copies here, as PNG."),
+    draw: Path | None = typer.Option(
+        None,
+        "--draw",
+        metavar="PATH",
+        help="Write annotated PNGs to this folder; with --video, this .mp4, .mov or .mkv.",
+    ),
 ) -> None:
     """Find faces in photographs.
 
@@ -52,10 +63,19 @@ def detect_faces(
     options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard")
     if weights is None:
         _ = spec.released  # an untrained model finds no faces
+    if (video is None) == (not images):
+        raise UsageError("give images, or a video with --video", hint="One of the two, not both.")
+    images = images or []
     targets = _targets(images, draw)
     runtime = _open(spec, backend, precision, weights, trust_weights)
     results: list[dict[str, Any]] = []
     try:
+        if video is not None:
+            from sdkgen.video.detect import VideoDetection
+
+            found = VideoDetection(video, runtime, spec, options, realtime=realtime, draw=draw)
+            _detect_video(found, {"video": video, "model": spec.name, "backend": runtime.name}, spec, frames, json)
+            return
         for image, target in zip(images, targets, strict=True):
             about = {"image": str(image), "model": spec.name, "backend": runtime.name}
             try:
@@ -108,6 +128,34 @@ def _detect(image: Path, target: Path | None, runtime: Backend, spec: ModelSpec,
         "detections": [_described(face, names, width / height) for face in faces],
         **drawn,
     }
+
+
+def _detect_video(
+    found: VideoDetection, about: dict[str, Any], spec: ModelSpec, frames: int | None, json: bool
+) -> None:
+    """Print what ``found`` finds, until its end, after ``frames``, or when the user interrupts."""
+    import time
+
+    begun = time.monotonic()
+    records: list[dict[str, Any]] = []
+    faces = count = 0
+    with contextlib.suppress(KeyboardInterrupt), contextlib.closing(iter(found)) as pairs:
+        for frame, detections in islice(pairs, frames):
+            count += 1
+            height, width = frame.pixels.shape[:2]
+            faces += len(detections)
+            if json:
+                described = [_described(face, spec.detector.keypoints, width / height) for face in detections]
+                place = {"frame": frame.index, "seconds": frame.seconds, "width": width, "height": height}
+                records.append(place | {"detections": described})
+    seconds = time.monotonic() - begun
+    if json:
+        console.print_json(about | {"dropped": found.dropped, "ended_early": found.fault, "frames": records})
+    else:
+        speed = f"{count / seconds:.0f} a second, {found.dropped} dropped"
+        console.out.print(f"{faces} faces in {count} frames ({speed})")
+    if found.fault is not None:
+        console.warn(f"the video ends early, {found.fault}")
 
 
 def _described(face: Detection, names: Sequence[str], aspect: float) -> dict[str, Any]:

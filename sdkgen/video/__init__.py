@@ -1,0 +1,7 @@
+"""Video files and cameras: frames in, annotated frames out."""
+
+from sdkgen.video.live import Live
+from sdkgen.video.reader import Frame, Video
+from sdkgen.video.writer import VideoWriter
+
+__all__ = ["Frame", "Live", "Video", "VideoWriter"]

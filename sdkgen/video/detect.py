@@ -1,0 +1,57 @@
+"""Faces in every frame of a video, or in the newest frame of a camera."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from sdkgen.backends.base import Backend
+from sdkgen.detection.draw import annotate
+from sdkgen.detection.pipeline import detect
+from sdkgen.detection.types import Detection, Options
+from sdkgen.spec.model import ModelSpec
+from sdkgen.video.live import Live
+from sdkgen.video.reader import Frame, Video
+from sdkgen.video.writer import VideoWriter
+
+
+class VideoDetection:
+    """Detects faces in a video, frame by frame, as it is iterated; afterwards ``dropped`` and ``fault`` tell the rest.
+
+    A file gives every frame unless ``realtime`` asks for its own pace; a camera always gives the newest one.
+    """
+
+    def __init__(
+        self, source: str, backend: Backend, spec: ModelSpec, options: Options, *, realtime: bool, draw: Path | None
+    ) -> None:
+        self._source = source
+        self._backend = backend
+        self._spec = spec
+        self._options = options
+        self._realtime = realtime
+        self._draw = draw
+        self.dropped = 0
+        self.fault: str | None = None
+
+    def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
+        """Yield each frame with its faces, best first, until the end or an interruption.
+
+        Raises ``ImageError`` where there is no video, ``OutputError`` where the drawn one cannot be written.
+        """
+        with ExitStack() as stack:
+            video = stack.enter_context(Video(self._source))
+            live = stack.enter_context(Live(video)) if video.camera or self._realtime else None
+            writer = stack.enter_context(VideoWriter(self._draw, video.rate)) if self._draw else None
+            try:
+                for frame in live or video:
+                    faces = detect(frame.pixels, self._backend, self._spec, self._options)
+                    if writer is not None:
+                        writer.write(annotate(frame.pixels, faces), frame.seconds)
+                    yield frame, faces
+            except (GeneratorExit, KeyboardInterrupt):
+                # Whoever stops early, above all at a camera that has no end, keeps what has been drawn.
+                pass
+            finally:
+                self.dropped = live.dropped if live else 0
+                self.fault = video.fault

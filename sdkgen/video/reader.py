@@ -1,0 +1,130 @@
+"""Reading frames, upright and in RGB, through FFmpeg."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sdkgen.detection.preprocess import Bytes
+from sdkgen.errors import ImageError, MissingExtraError
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+_CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame: its number in the source, its time from the source's beginning, and its RGB pixels (H, W, 3)."""
+
+    index: int
+    seconds: float
+    pixels: Bytes
+
+
+class Video:
+    """The frames of a file, or of a camera by its index ("0"), in order. Use as a context manager.
+
+    ``camera`` tells which of the two it is, ``rate`` the frames a second, ``announced`` how many frames a file's
+    header promises (0 where it does not say). After the last frame, ``fault`` says why the source ended early, if it
+    did: a file that was cut off gives the frames before the cut.
+    """
+
+    def __init__(self, source: str, *, device_format: str | None = None) -> None:
+        """Open ``source``; ``device_format`` names an FFmpeg input device instead of a file's own format.
+
+        Raises ``ImageError`` if there is no such file or camera, or no video in it.
+        """
+        try:
+            import av
+        except ImportError as error:
+            raise MissingExtraError("av", "video") from error
+        # FFmpeg's own remarks go nowhere: what matters comes back as an error or as ``fault``.
+        av.logging.set_level(None)
+        self._av = av
+        self.source = source
+        self.camera = source.isdecimal() and not Path(source).exists()
+        self.fault: str | None = None
+        name, form = _camera(source, av) if self.camera else (source, device_format)
+        try:
+            self._container: Any = av.open(name, format=form)
+        except (av.FFmpegError, OSError, ValueError) as error:
+            raise self._unreadable(error) from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise ImageError("there is no video in the file", context=source, hint="Name a video file or a camera.")
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_type = "AUTO"
+        self.rate = float(self._stream.average_rate or self._stream.guessed_rate or 30)
+        self.announced = int(self._stream.frames or 0)
+
+    def __iter__(self) -> Iterator[Frame]:
+        """Yield every frame once; raises ``ImageError`` if there is not one that can be decoded."""
+        index = 0
+        begin: float | None = None
+        frames = self._container.decode(self._stream)
+        while True:
+            try:
+                frame: VideoFrame | None = next(frames, None)
+                pixels = None if frame is None else _upright(frame)
+            except (self._av.FFmpegError, OSError, ValueError) as error:
+                self.fault = f"after {index} frames: {_message(error)}"
+                break
+            if frame is None or pixels is None:
+                break
+            begin = frame.time if begin is None else begin
+            seconds = index / self.rate if frame.time is None or begin is None else frame.time - begin
+            yield Frame(index, float(seconds), pixels)
+            index += 1
+        if not index:
+            raise ImageError(
+                f"the video has no frame that can be decoded{f': {self.fault}' if self.fault else ''}",
+                context=self.source,
+                hint="The file is damaged or empty: get it again.",
+            )
+        if self.fault is None and index < self.announced:
+            self.fault = f"after {index} of {self.announced} frames"
+
+    def __enter__(self) -> Video:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        """Close the source."""
+        self._container.close()
+
+    def _unreadable(self, error: Exception) -> ImageError:
+        if self.camera:
+            hint = "Connect it, allow this program to use it, and close others that do; the first camera is 0."
+            return ImageError(f"camera {self.source} cannot be opened: {_message(error)}", hint=hint)
+        if isinstance(error, FileNotFoundError):
+            return ImageError("the video does not exist", context=self.source, hint="Name a video file or a camera.")
+        hint = "The file is no video, or was cut off before its index (an MP4 has it at the end): get it again."
+        return ImageError(f"the video cannot be read: {_message(error)}", context=self.source, hint=hint)
+
+
+def _camera(index: str, av: Any) -> tuple[str, str]:
+    """Return FFmpeg's name for a camera, and the input device that has it."""
+    if sys.platform == "win32":
+        found = [device for device in av.enumerate_input_devices("dshow") if "video" in device.media_types]
+        if int(index) >= len(found):
+            raise ImageError(f"there is no camera {index}", hint=f"Cameras that are known here: {len(found)}.")
+        return f"video={found[int(index)].name}", "dshow"
+    form, name = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
+    return name.format(index), form
+
+
+def _upright(frame: VideoFrame) -> Bytes:
+    """Return the frame's pixels, turned as the file says that they are to be shown."""
+    pixels = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+
+
+def _message(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)

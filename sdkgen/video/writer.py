@@ -1,0 +1,80 @@
+"""Writing annotated frames as a video."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from sdkgen.detection.preprocess import Bytes
+from sdkgen.errors import MissingExtraError, UsageError
+from sdkgen.files import whole_file
+
+FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
+_CODECS = ("libx264", "libopenh264", "mpeg4")
+_TICKS = 90_000
+
+
+class VideoWriter:
+    """An H.264 file that appears whole or not at all. Use as a context manager.
+
+    All frames get the size of the first, cut to even sides as the codec asks.
+    """
+
+    def __init__(self, target: Path, rate: float) -> None:
+        """Prepare to write ``target``, about ``rate`` frames a second; raises ``UsageError`` for an unknown suffix."""
+        if target.suffix.lower() not in FORMATS:
+            known = ", ".join(FORMATS)
+            raise UsageError(f"cannot write a video as {target.name}", hint=f"Give a file that ends in {known}.")
+        try:
+            import av
+        except ImportError as error:
+            raise MissingExtraError("av", "video") from error
+        self._av = av
+        self._target = target
+        self._rate = Fraction(rate).limit_denominator(1001)
+        self._stack = ExitStack()
+        self._stream: Any = None
+        self._container: Any = None
+        self._tick = -1
+
+    def __enter__(self) -> VideoWriter:
+        work = self._stack.enter_context(whole_file(self._target))
+        self._container = self._av.open(str(work), "w", format=FORMATS[self._target.suffix.lower()])
+        self._stack.callback(self._container.close)
+        return self
+
+    def write(self, pixels: Bytes, seconds: float) -> None:
+        """Append an RGB frame (H, W, 3) shown from ``seconds`` on; a time that does not advance is moved on a tick."""
+        if self._stream is None:
+            self._stream = self._opened(pixels)
+        size = (self._stream.width, self._stream.height)
+        if (pixels.shape[1] // 2 * 2, pixels.shape[0] // 2 * 2) != size:
+            pixels = np.asarray(Image.fromarray(pixels).resize(size))
+        frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[: size[1], : size[0]]), format="rgb24")
+        self._tick = max(self._tick + 1, round(seconds * _TICKS))
+        frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
+        self._container.mux(self._stream.encode(frame))
+
+    def _opened(self, pixels: Bytes) -> Any:
+        codec = next(name for name in _CODECS if name in self._av.codecs_available)
+        stream = self._container.add_stream(codec, rate=self._rate)
+        stream.width, stream.height = pixels.shape[1] // 2 * 2, pixels.shape[0] // 2 * 2
+        stream.pix_fmt = "yuv420p"
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        return stream
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Finish the file, or leave none if the block failed."""
+        try:
+            if kind is None and self._stream is not None:
+                self._container.mux(self._stream.encode(None))
+        finally:
+            self._stack.__exit__(kind, error, trace)
