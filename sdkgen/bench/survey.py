@@ -5,11 +5,15 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from sdkgen.bench.device import Identity, identify
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.health import Health, read_health
 from sdkgen.bench.transport import Found, Way, connected
+
+if TYPE_CHECKING:
+    from sdkgen.bench.iphone import IPhone
 
 
 @dataclass(frozen=True)
@@ -32,11 +36,21 @@ class Seen:
         return self.problem.hint if self.problem else self.found.remedy
 
 
-def survey(way: Way = "auto") -> list[Seen]:
-    """Return all devices in the order of ``connected``, asked all at once: one that hangs does not hide the others."""
+def survey(way: Way = "auto", *, iphones: bool = False) -> list[Seen]:
+    """Return all devices in the order of ``connected``, asked all at once: one that hangs does not hide the others.
+
+    With ``iphones``, those that coremltools finds come last; see ``sdkgen.bench.iphone`` for what that raises.
+    """
+    phones = [Seen(Found(one.identity.serial_hash, "coreml"), one.identity) for one in _iphones()] if iphones else []
     found = connected(way)
     with ThreadPoolExecutor(max_workers=len(found)) as pool:
-        return list(pool.map(_look, found))
+        return [*pool.map(_look, found), *phones]
+
+
+def _iphones() -> list[IPhone]:
+    from sdkgen.bench.iphone import iphones
+
+    return iphones()
 
 
 def _look(found: Found) -> Seen:

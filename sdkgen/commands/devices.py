@@ -29,6 +29,7 @@ def list_devices(
         envvar="SDKGEN_ADB",
         help="How to reach Android devices: server (through adb), direct (without), or auto (server if there is one).",
     ),
+    iphones: bool = typer.Option(False, "--iphones", help="List iPhones as well; on a Mac, with coremltools."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """List phones, emulated devices and this machine: GPU, battery, heat, and what keeps one from being used."""
@@ -37,7 +38,7 @@ def list_devices(
     if transport not in _WAYS:
         raise UsageError(f"unknown transport {transport!r}", hint=nearest(transport, _WAYS))
     with console.status("asking the devices"):
-        seen = survey(cast("Way", transport))
+        seen = survey(cast("Way", transport), iphones=iphones)
     if json:
         console.print_json([_record(one) for one in seen])
         return

@@ -38,7 +38,7 @@ def test_a_broken_device_is_reported_beside_the_others() -> None:
 
 
 def test_escape_codes_and_markup_are_shown_not_obeyed(capsys: pytest.CaptureFixture[str]) -> None:
-    devices.list_devices(transport="auto", json=False)
+    devices.list_devices(transport="auto", iphones=False, json=False)
     shown = capsys.readouterr().out
     assert "\x1b[31m" not in shown
     assert "\x07" not in shown
@@ -46,7 +46,7 @@ def test_escape_codes_and_markup_are_shown_not_obeyed(capsys: pytest.CaptureFixt
 
 
 def test_json_carries_them_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    devices.list_devices(transport="auto", json=True)
+    devices.list_devices(transport="auto", iphones=False, json=True)
     said = capsys.readouterr().out
     assert "\x1b" not in said
     assert json.loads(said)[0]["identity"]["model"] == EVIL

@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -82,8 +81,11 @@ def delete(name: str) -> None:
     device = store.find(name)
     with _held(device):
         _halt(device)
+        if (leftover := device.folder / "work" / "work").exists():
+            # Overlayfs leaves it without any permission, so only root could look into it.
+            leftover.chmod(0o700)
         (device.folder / "recipe").unlink()
-        shutil.rmtree(device.folder, onerror=_force)
+        shutil.rmtree(device.folder)
 
 
 def _held(device: Device) -> AbstractContextManager[None]:
@@ -150,9 +152,3 @@ def _halt(device: Device) -> None:
         else:
             raise EmulatorError("it does not stop", context=device.name, hint=f"End the process {process}.")
     (device.folder / "running").unlink(missing_ok=True)
-
-
-def _force(function: Callable[[str], object], path: str, _why: object) -> None:
-    """Make overlayfs's work folder, which it leaves without any permission, removable."""
-    Path(path).chmod(0o700)
-    function(path)

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
-Kind: TypeAlias = Literal["adb-server", "adb-direct", "local"]
+Kind: TypeAlias = Literal["adb-server", "adb-direct", "local", "coreml"]
+"""The ways in. What is reached through coremltools has no shell and so no transport: see ``sdkgen.bench.iphone``."""
 
 
 @dataclass(frozen=True)
