@@ -25,7 +25,8 @@ class Spool:
 
     def __init__(self) -> None:
         # With an empty name SQLite keeps what outgrows its cache in a file that goes when the connection does.
-        self._database = sqlite3.connect("")
+        # The garbage collector may close it from another thread.
+        self._database = sqlite3.connect("", check_same_thread=False)
         self._database.executescript(
             "pragma journal_mode = off; pragma synchronous = off; pragma cache_size = -32768;" + _SCHEMA
         )

@@ -1,0 +1,198 @@
+"""Videos are made here with FFmpeg's own encoders, cut, turned, and read back."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from sdkgen.detection.types import Array, Options, RawOutputs
+from sdkgen.errors import ImageError, UsageError
+from sdkgen.spec.registry import load_model
+from sdkgen.video import Live, Video, VideoWriter
+from sdkgen.video.detect import VideoDetection
+
+av = pytest.importorskip("av")
+
+SIZE = (96, 64)
+FRONT = load_model("blazeface-front")
+
+
+def _picture(index: int) -> Any:
+    """Return a frame that tells its number by its brightness, and its upright corner by a white patch."""
+    pixels = np.full((SIZE[1], SIZE[0], 3), 20 + 8 * index, np.uint8)
+    pixels[:16, :24] = 255
+    return pixels
+
+
+def _write(path: Path, frames: int = 20, *, codec: str = "mpeg4", rate: int = 25) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=rate)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
+        # Whole pictures only, so that each stands for itself.
+        stream.codec_context.gop_size = 1
+        for index in range(frames):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(index), format="rgb24")))
+        container.mux(stream.encode(None))
+    return path
+
+
+class _Blind:
+    """A backend that sees no face."""
+
+    name = "blind"
+
+    def __init__(self, seconds: float = 0.0) -> None:
+        self.seconds = seconds
+
+    def run(self, _: Array) -> RawOutputs:
+        time.sleep(self.seconds)
+        return {"boxes": np.zeros((1, 896, 16), np.float32), "scores": np.full((1, 896, 1), -50, np.float32)}
+
+    def close(self) -> None:
+        pass
+
+
+def test_every_frame_of_a_file_in_order(tmp_path: Path) -> None:
+    with Video(str(_write(tmp_path / "v.mp4"))) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(20))
+    assert [frame.seconds for frame in frames] == pytest.approx([index / 25 for index in range(20)], abs=1e-6)
+    assert [int(frame.pixels[40, 60, 0]) for frame in frames] == pytest.approx([20 + 8 * i for i in range(20)], abs=4)
+    assert (video.announced, video.fault, video.camera) == (20, None, False)
+
+
+@pytest.mark.parametrize("share", [0.35, 0.5, 0.8])
+def test_a_file_that_ends_in_mid_frame_gives_the_frames_before(tmp_path: Path, share: float) -> None:
+    whole = _write(tmp_path / "v.mkv").read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: int(len(whole) * share)])
+    with Video(str(tmp_path / "cut.mkv")) as video:
+        frames = list(video)
+    assert 0 < len(frames) < 20
+    assert [frame.index for frame in frames] == list(range(len(frames)))
+    assert frames[0].pixels.shape == (SIZE[1], SIZE[0], 3)
+
+
+def test_a_file_whose_header_promises_more_says_so(tmp_path: Path) -> None:
+    whole = _write(tmp_path / "v.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(whole[: int(len(whole) * 0.8)])
+    with Video(str(tmp_path / "cut.avi")) as video:
+        count = len(list(video))
+    assert 0 < count < 20
+    assert video.fault is not None
+    assert f"after {count}" in video.fault
+
+
+@pytest.mark.parametrize(("quarters", "corner"), [(1, (0, -1)), (2, (-1, -1)), (3, (-1, 0))])
+def test_frames_are_turned_as_the_file_says(tmp_path: Path, quarters: int, corner: tuple[int, int]) -> None:
+    data = _write(tmp_path / "v.mp4", 2).read_bytes()
+    one, minus = (1 << 16).to_bytes(4), (-(1 << 16)).to_bytes(4, signed=True)
+    zero, last = bytes(4), (1 << 30).to_bytes(4)
+    level = one + zero * 3 + one + zero * 3 + last
+    # The matrices that phones write for a clockwise turn by so many quarters.
+    turn = {1: (zero, one, minus, zero), 2: (minus, zero, zero, minus), 3: (zero, minus, one, zero)}[quarters]
+    turned = turn[0] + turn[1] + zero + turn[2] + turn[3] + zero * 3 + last
+    header = data.index(b"tkhd")
+    at = data.index(level, header)
+    (tmp_path / "turned.mp4").write_bytes(data[:at] + turned + data[at + len(level) :])
+    with Video(str(tmp_path / "turned.mp4")) as video:
+        pixels = next(iter(video)).pixels
+    assert pixels.shape[:2] == (SIZE if quarters % 2 else SIZE[::-1])
+    corners = {(y, x): int(pixels[y * 4, x * 4, 0]) for y in (0, -1) for x in (0, -1)}
+    assert max(corners, key=lambda place: corners[place]) == corner
+
+
+@pytest.mark.parametrize("content", [b"", b"no video", b"\x00" * 5000])
+def test_what_is_no_video_is_an_error(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "v.mp4").write_bytes(content)
+    with pytest.raises(ImageError, match="cannot be read"):
+        Video(str(tmp_path / "v.mp4"))
+
+
+def test_a_missing_file_and_a_missing_camera_are_errors(tmp_path: Path) -> None:
+    with pytest.raises(ImageError, match="does not exist"):
+        Video(str(tmp_path / "v.mp4"))
+    with pytest.raises(ImageError, match="camera 97"):
+        Video("97")
+
+
+def test_sound_alone_is_an_error(tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "s.wav"), "w") as container:
+        stream = container.add_stream("pcm_s16le", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 800), np.int16), format="s16", layout="mono")
+        frame.rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with pytest.raises(ImageError, match="no video"):
+        Video(str(tmp_path / "s.wav"))
+
+
+def test_live_gives_the_newest_frame_and_counts_the_others(tmp_path: Path) -> None:
+    with Video(str(_write(tmp_path / "v.mp4", 30, rate=100))) as video, Live(video) as live:
+        seen = []
+        for frame in live:
+            seen.append(frame.index)
+            time.sleep(0.08)
+    assert seen == sorted(set(seen))
+    assert len(seen) < 15
+    assert len(seen) + live.dropped == 30
+    assert seen[-1] == 29
+
+
+def test_live_passes_errors_on(tmp_path: Path) -> None:
+    path = _write(tmp_path / "v.avi")
+    data = path.read_bytes()
+    path.write_bytes(data[: data.index(b"movi") + 12])
+    with Video(str(path)) as video, Live(video) as live, pytest.raises(ImageError, match="no frame"):
+        list(live)
+
+
+def test_a_device_that_never_ends_can_be_left() -> None:
+    source = f"testsrc=size={SIZE[0]}x{SIZE[1]}:rate=50"
+    with Video(source, device_format="lavfi") as video, Live(video) as live:
+        frames = [frame for frame, _ in zip(live, range(3), strict=False)]
+    assert [frame.pixels.shape for frame in frames] == [(SIZE[1], SIZE[0], 3)] * 3
+
+
+def test_drawing_keeps_frames_times_and_odd_sizes(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "o.mp4", 25) as writer:
+        for seconds in (0.0, 0.04, 0.04, 0.12):
+            writer.write(np.zeros((65, 97, 3), np.uint8), seconds)
+        writer.write(np.zeros((30, 40, 3), np.uint8), 0.16)
+    with Video(str(tmp_path / "o.mp4")) as video:
+        frames = list(video)
+    assert [frame.pixels.shape for frame in frames] == [(64, 96, 3)] * 5
+    assert [frame.seconds for frame in frames] == pytest.approx([0, 0.04, 0.04, 0.12, 0.16], abs=1e-3)
+
+
+def test_a_drawing_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="stop"), VideoWriter(tmp_path / "o.mp4", 25) as writer:
+        writer.write(np.zeros((64, 96, 3), np.uint8), 0)
+        raise ValueError("stop")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_kind_of_drawing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"o\.gif"):
+        VideoWriter(tmp_path / "o.gif", 25)
+
+
+def test_detection_draws_what_it_was_left_at(tmp_path: Path) -> None:
+    source = str(_write(tmp_path / "v.mp4"))
+    found = VideoDetection(source, _Blind(), FRONT, Options.of(FRONT.detector), realtime=False, draw=tmp_path / "o.mp4")
+    pairs = iter(found)
+    assert [next(pairs)[0].index for _ in range(4)] == [0, 1, 2, 3]
+    pairs.close()
+    with Video(str(tmp_path / "o.mp4")) as video:
+        assert len(list(video)) == 4
+
+
+def test_detection_at_the_file_s_own_pace_drops_frames(tmp_path: Path) -> None:
+    source = str(_write(tmp_path / "v.mp4", 25, rate=100))
+    found = VideoDetection(source, _Blind(0.05), FRONT, Options.of(FRONT.detector), realtime=True, draw=None)
+    frames = [frame.index for frame, _ in found]
+    assert len(frames) + found.dropped == 25
+    assert found.dropped > 5
