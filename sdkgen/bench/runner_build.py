@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,6 +31,8 @@ System: TypeAlias = Literal["linux", "android"]
 
 PROGRAM = "sdkgen-runner"
 _FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
+_MAKING = threading.Lock()
+"""Devices are prepared side by side: the first one makes what several need."""
 _ABIS = {"aarch64": "arm64-v8a", "arm64": "arm64-v8a", "amd64": "x86_64"}
 
 
@@ -80,6 +83,11 @@ def runner_files(target: tuple[str, LinuxTarget | AndroidTarget]) -> Mapping[str
     Raises ``RunnerError`` or ``MissingExtraError`` if a tool, or the network, is missing.
     """
     abi, how = target
+    with _MAKING:
+        return _files(abi, how)
+
+
+def _files(abi: str, how: LinuxTarget | AndroidTarget) -> Mapping[str, Path]:
     libraries = _wheel_libraries(how.wheel) if isinstance(how, LinuxTarget) else _android_libraries(abi)
     return {PROGRAM: _build(how), **{file.name: file for file in sorted(libraries.glob("libLiteRt*.so"))}}
 

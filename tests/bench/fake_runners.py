@@ -23,7 +23,7 @@ SCRIPTS = {
     "nothing": "exit 0",
     "unfinished": 'head -n 6 "$1" >"$2"',
     "escapes": 'printf \'{"type":"error","reference":"run-failed","message":"<b>\\\\u001b[31m</b>"}\\n\' >"$2"; exit 7',
-    "no-gpu": 'case $* in *gpu*) printf \'{"type":"error","reference":"backend-unavailable","message":"no GPU"}\\n\''
+    "no-gpu": 'case $4 in gpu) printf \'{"type":"error","reference":"backend-unavailable","message":"no GPU"}\\n\''
     ' >"$2"; exit 6;; esac; cat "$1" >"$2"',
 }
 

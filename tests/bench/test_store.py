@@ -250,5 +250,5 @@ def test_the_tables_are_not_sqlite_only() -> None:
 
     engine = create_engine("sqlite://")
     for table in migrations.metadata.sorted_tables:
-        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))
+        assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     engine.dispose()
