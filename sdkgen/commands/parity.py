@@ -13,6 +13,7 @@ from sdkgen.errors import UsageError
 from sdkgen.spec.registry import load_model, model_names
 
 if TYPE_CHECKING:
+    from sdkgen.artifact import Precision
     from sdkgen.parity.report import Comparison, ParityReport
 
 
@@ -73,7 +74,7 @@ def check_parity(
     photos = photographs(images)
     runtimes = [runtime.value for runtime in dict.fromkeys(backends or Runtime)]
     optional = [] if backends else runtimes
-    widths = [width.value for width in dict.fromkeys(precisions or Width)]
+    widths: list[Precision] = [width.value for width in dict.fromkeys(precisions or Width)]
 
     def make(*args: Any, **options: Any) -> Path:
         return convert(*args, **options).path
@@ -109,28 +110,25 @@ def check_parity(
 def _print(result: ParityReport) -> None:
     from rich.table import Table
 
-    columns = ("model", "artifact", "on", "against", "worst tensor", "max", "mean", "faces", "IoU", "keypoint", "score")
-    table = Table(*columns, "", box=None, header_style="bold")
-    for comparison in result.comparisons:
-        tensor, faces = comparison.worst, comparison.faces
-        seen = faces is not None and faces.iou is not None
-        table.add_row(
-            comparison.model,
-            console.safe(comparison.artifact),
-            comparison.runtime,
-            comparison.against,
-            tensor.name,
-            f"{tensor.maximum:.2g}",
-            f"{tensor.mean:.2g}",
-            str(faces.count) if faces else "–",
-            f"{faces.iou:.5f}" if seen and faces else "–",
-            f"{faces.keypoint:.2%}" if seen and faces else "–",
-            f"{faces.score:.5f}" if seen and faces else "–",
-            "[red]failed[/]" if comparison.failures else "ok" if comparison.limits else "measured",
-        )
-    console.out.print(table)
+    for model in dict.fromkeys(comparison.model for comparison in result.comparisons):
+        table = Table("", "on", "artifact", "against", "worst output", "by", "IoU", "keypoint", "score", box=None)
+        for comparison in result.comparisons:
+            if comparison.model == model:
+                table.add_row(*_row(comparison))
+        console.out.print(f"[bold]{model}[/]")
+        console.out.print(table)
     for left_out in result.skipped:
         console.note(f"{left_out.runtime} does not run here and was left out: {left_out.why}")
     for comparison in result.comparisons:
         for failure in comparison.failures:
             console.err.print(f"[red]failed[/] {console.safe(failure)}", soft_wrap=True)
+
+
+def _row(comparison: Comparison) -> list[str]:
+    tensor, faces = comparison.worst, comparison.faces
+    mark = "[red]✗[/]" if comparison.failures else "[green]✓[/]" if comparison.limits else "–"
+    start = [mark, comparison.runtime, f"{comparison.precision} {comparison.layout}", comparison.against]
+    worst = [tensor.name, f"{tensor.maximum:.1e}"]
+    if faces is None or faces.iou is None or faces.keypoint is None or faces.score is None:
+        return [*start, *worst, "–", "–", "–"]
+    return [*start, *worst, f"{faces.iou:.4f}", f"{faces.keypoint:.2%}", f"{faces.score:.4f}"]
