@@ -25,16 +25,26 @@ let stubs: [Target] = frameworks.map { name in
         swiftSettings: [.unsafeFlags(["-enable-library-evolution"])])
 }
 
-let package = Package(
-    name: "BlazeFace",
-    targets: stubs + [
-        .target(name: "BlazeFaceCore", swiftSettings: strict),
+var targets: [Target] = [
+    .target(name: "BlazeFaceCore", swiftSettings: strict),
+    .target(
+        name: "BlazeFace", dependencies: dependencies(["BlazeFaceCore"] + frameworks), resources: [.copy("Resources")],
+        swiftSettings: strict),
+    .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
+    .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
+    .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
+    .target(name: "Allocations"),
+    .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
+]
+
+// What Scripts/make-xcframework.sh builds: all sources in one module.
+if Context.environment["HARNESS_FRAMEWORK"] != nil {
+    targets = [
         .target(
-            name: "BlazeFace", dependencies: dependencies(["BlazeFaceCore"] + frameworks),
-            resources: [.copy("Resources")], swiftSettings: strict),
-        .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
-        .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
-        .target(name: "Allocations"),
-        .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
+            name: "BlazeFace", dependencies: dependencies(frameworks), path: "Sources",
+            exclude: ["Allocations", "Benchmark"], resources: [.copy("BlazeFace/Resources")],
+            swiftSettings: strict + [.define("SDKGEN_FRAMEWORK")])
     ]
-)
+}
+
+let package = Package(name: "BlazeFace", targets: stubs + targets)

@@ -35,7 +35,7 @@ class Swift:
 
     @classmethod
     def find(cls) -> Swift:
-        """Return the tool chain on PATH, else the one in the cached root. Raises ``RootError`` if neither is to be had."""
+        """Return the tool chain on PATH, else the one in the cached root. Raises ``RootError`` without either."""
         if shutil.which("swift"):
             return cls(None)
         return cls(debian_root("swift", PACKAGES))
@@ -56,9 +56,7 @@ class Swift:
                 command, cwd=cwd, env={**os.environ, **inside}, capture_output=True, text=True, check=check
             )
         inside["PATH"] = "/usr/bin:/bin:/usr/libexec/swift/bin"
-        wrapped = wrap(
-            self._root, command, binds={path: str(path) for path in (cwd, *binds)}, env=inside, cwd=str(cwd)
-        )
+        wrapped = wrap(self._root, command, binds={path: str(path) for path in (cwd, *binds)}, env=inside, cwd=str(cwd))
         return subprocess.run(wrapped, capture_output=True, text=True, check=check)
 
     def has(self, tool: str, cwd: Path) -> bool:
@@ -76,21 +74,20 @@ def find_swift() -> tuple[Swift | None, str]:
 
 def render(model: str, layout: Layout, target: Path, *, name: str = NAME) -> Path:
     """Build the iOS bundle of a model and return its folder, replacing an older one."""
-    build(
-        Request(
-            spec=load_model(model), target="ios", out=target, name=name, package="org.example", layout=layout, force=True
-        )
-    )
+    spec = load_model(model)
+    build(Request(spec=spec, target="ios", out=target, name=name, package="org.example", layout=layout, force=True))
     return target
 
 
 def assemble(bundle: Path, folder: Path) -> Path:
-    """Lay the harness around the sources of ``bundle`` in ``folder``, touching only what changed since the last time."""
+    """Lay the harness around the sources of ``bundle`` in ``folder``, touching only what has changed."""
     parts = {
         bundle / "Sources": folder / "Sources",
         HERE / "stubs": folder / "Stubs",
         HERE / "GoldenTests": folder / "Tests" / "GoldenTests",
         HERE / "DetectorTests": folder / "Tests" / "DetectorTests",
+        HERE / "Attachments.swift": folder / "Tests" / "PerformanceTests" / "Attachments.swift",
+        bundle / "Tests" / f"{NAME}Tests": folder / "Tests" / "PerformanceTests",
         BENCHMARKS / "Benchmark": folder / "Sources" / "Benchmark",
         BENCHMARKS / "Allocations": folder / "Sources" / "Allocations",
         HERE / "Package.swift": folder / "Package.swift",

@@ -36,6 +36,8 @@ final class DetectTests: XCTestCase {
             XCTAssertEqual(found.x, corner.x, accuracy: 1e-9)
             XCTAssertEqual(found.y, corner.y, accuracy: 1e-9)
         }
+        let point = CGPoint(x: 17, y: 31)
+        XCTAssertEqual(point.applying(CGAffineTransform(transform)), transform.apply(to: point))
         let inverse = try XCTUnwrap(transform.inverse)
         XCTAssertEqual(inverse.apply(to: rect.center).x, 96, accuracy: 1e-9)
         let right = inverse.apply(to: faces[0].keypoints.rightEye)

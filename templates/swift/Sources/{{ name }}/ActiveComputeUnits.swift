@@ -35,6 +35,7 @@ public struct ActiveComputeUnits: Sendable, Hashable {
 }
 
 extension ActiveComputeUnits: CustomStringConvertible {
+    /// The same as `reason`.
     public var description: String { reason }
 }
 

@@ -10,13 +10,15 @@ import ImageIO
 #endif
 
 extension FaceDetector {
-    /// Returns the faces in a pixel buffer, best first. The formats 420v, 420f, BGRA and RGBA are supported.
+    /// Returns the faces in a pixel buffer, best first.
+    ///
+    /// The formats 420v, 420f, BGRA and RGBA are supported.
     ///
     /// - Parameters:
     ///   - pixelBuffer: The pixels. Do not change them until the call returns.
     ///   - orientation: How the pixels are turned; nil takes the configuration's.
     ///   - timestamp: The frame's time in seconds; needed in the running mode `.video`.
-    /// - Throws: ``FaceDetectorError``, as ``detect(_:)-(VideoFrame)`` does.
+    /// - Throws: `FaceDetectorError`, as for a `VideoFrame`.
     public nonisolated func detect(
         _ pixelBuffer: CVPixelBuffer, orientation: CGImagePropertyOrientation? = nil, timestamp: TimeInterval? = nil
     ) async throws -> [Face] {
@@ -25,10 +27,10 @@ extension FaceDetector {
 
     /// Returns the faces in a sample buffer of a camera or a video, best first.
     ///
-    /// The timestamp is the buffer's presentation time.
-    ///
-    /// - Parameter orientation: How the pixels are turned; nil takes the configuration's.
-    /// - Throws: ``FaceDetectorError``, as ``detect(_:)-(VideoFrame)`` does; `.invalidPixelBuffer` if the sample buffer
+    /// - Parameters:
+    ///   - sampleBuffer: The pixels and their presentation time.
+    ///   - orientation: How the pixels are turned; nil takes the configuration's.
+    /// - Throws: `FaceDetectorError`, as for a `VideoFrame`; `.invalidPixelBuffer` if the sample buffer
     ///   holds no pixels.
     public nonisolated func detect(
         _ sampleBuffer: CMSampleBuffer, orientation: CGImagePropertyOrientation? = nil
@@ -41,8 +43,8 @@ extension FaceDetector {
         ///
         /// The image's own orientation is heeded. Running mode `.image` only.
         ///
-        /// - Throws: ``FaceDetectorError``: `.imageWithoutBitmap` for images that are not made of a `CGImage`, and
-        ///   whatever ``detect(_:orientation:)-(CGImage,_)`` throws.
+        /// - Throws: `FaceDetectorError`: `.imageWithoutBitmap` for images that are not made of a `CGImage`, and
+        ///   whatever the detection in a `CGImage` throws.
         public nonisolated func detect(_ image: UIImage) async throws -> [Face] {
             guard let bitmap = image.cgImage else { throw FaceDetectorError.imageWithoutBitmap }
             return try await detect(bitmap, orientation: CGImagePropertyOrientation(image.imageOrientation))
@@ -52,8 +54,8 @@ extension FaceDetector {
         ///
         /// Running mode `.image` only.
         ///
-        /// - Throws: ``FaceDetectorError``: `.imageWithoutBitmap` for images that cannot be drawn, and whatever
-        ///   ``detect(_:orientation:)-(CGImage,_)`` throws.
+        /// - Throws: `FaceDetectorError`: `.imageWithoutBitmap` for images that cannot be drawn, and whatever
+        ///   the detection in a `CGImage` throws.
         public nonisolated func detect(_ image: NSImage) async throws -> [Face] {
             guard let bitmap = image.cgImage(forProposedRect: nil, context: nil, hints: nil) else {
                 throw FaceDetectorError.imageWithoutBitmap

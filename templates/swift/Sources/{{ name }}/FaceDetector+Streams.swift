@@ -14,7 +14,7 @@ extension FaceDetector {
     /// }
     /// ```
     ///
-    /// The loop ends with the frames. It throws a ``FaceDetectorError`` if a frame cannot be searched
+    /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be searched
     /// (`.wrongRunningMode` in the mode `.image`), and whatever `frames` throws.
     ///
     /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
@@ -31,6 +31,7 @@ extension FaceDetector {
         let detector: FaceDetector
         let frames: Frames
 
+        /// Begins to read the frames.
         public func makeAsyncIterator() -> Iterator {
             Iterator(detector: detector, frames: frames)
         }

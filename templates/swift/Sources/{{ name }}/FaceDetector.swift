@@ -15,7 +15,7 @@ import ImageIO
 /// ```
 ///
 /// A detector is an actor: use it from any task; calls are served one after the other. It needs no locks, and
-/// allocates nothing for a frame but the faces it returns. Every error it throws is a ``FaceDetectorError``.
+/// allocates nothing for a frame but the faces it returns. Every error it throws is a `FaceDetectorError`.
 public actor FaceDetector {
     /// What the detector was made with.
     public nonisolated let configuration: Configuration
@@ -26,9 +26,11 @@ public actor FaceDetector {
     private var pipeline: Pipeline?
     private var timestamps = TimestampOrder()
 
-    /// Makes a detector: loads the model, warms it up and tests it. Takes some tenths of a second.
+    /// Makes a detector: loads the model, warms it up and tests it.
     ///
-    /// - Throws: ``FaceDetectorError``: `.invalidConfiguration`; `.resourceMissing`, `.resourceDamaged`,
+    /// That takes some tenths of a second.
+    ///
+    /// - Throws: `FaceDetectorError`: `.invalidConfiguration`; `.resourceMissing`, `.resourceDamaged`,
     ///   `.modelHashMismatch` or `.modelInterfaceMismatch` if the package's resources are not what it was generated
     ///   with; `.selfTestFailed` if the model gives wrong results on every compute unit.
     public init(configuration: Configuration = Configuration()) async throws {
@@ -48,7 +50,7 @@ public actor FaceDetector {
     /// In the running mode `.video` the frame needs a timestamp after that of the frame before. Live streams go
     /// through ``detections(in:)`` instead.
     ///
-    /// - Throws: ``FaceDetectorError``: `.unsupportedPixelFormat`, `.invalidImageSize` or `.invalidPixelBuffer` for
+    /// - Throws: `FaceDetectorError`: `.unsupportedPixelFormat`, `.invalidImageSize` or `.invalidPixelBuffer` for
     ///   frames that cannot be read; `.timestampMissing` or `.timestampNotRising` in a video; `.wrongRunningMode`;
     ///   `.predictionFailed`; `.closed`.
     public func detect(_ frame: VideoFrame) throws -> [Face] {
@@ -59,10 +61,14 @@ public actor FaceDetector {
         return try search(frame).faces
     }
 
-    /// Returns the faces in an image, best first, in pixels of the image turned upright. Running mode `.image` only.
+    /// Returns the faces in an image, best first, in pixels of the image turned upright.
     ///
-    /// - Parameter orientation: How the image's pixels are turned; nil takes the configuration's.
-    /// - Throws: ``FaceDetectorError``: `.invalidImageSize`, `.imageWithoutBitmap` if it cannot be drawn,
+    /// Running mode `.image` only.
+    ///
+    /// - Parameters:
+    ///   - image: The image, drawn as sRGB over black.
+    ///   - orientation: How the image's pixels are turned; nil takes the configuration's.
+    /// - Throws: `FaceDetectorError`: `.invalidImageSize`, `.imageWithoutBitmap` if it cannot be drawn,
     ///   `.wrongRunningMode`, `.predictionFailed`, `.closed`.
     public func detect(_ image: CGImage, orientation: CGImagePropertyOrientation? = nil) throws -> [Face] {
         let pipeline = try openPipeline()
@@ -75,7 +81,9 @@ public actor FaceDetector {
         }
     }
 
-    /// Releases the model and all memory. Calls that come later throw ``FaceDetectorError/closed``.
+    /// Releases the model and all memory.
+    ///
+    /// Calls that come later throw `FaceDetectorError.closed`.
     ///
     /// Not needed where the detector itself goes away.
     public func close() {

@@ -27,7 +27,7 @@ final class ModelRunner {
         try input.lock([])
         defer { CVPixelBufferUnlockBaseAddress(input, []) }
         guard let base = CVPixelBufferGetBaseAddress(input) else {
-            throw FaceDetectorError.invalidPixelBuffer(detail: "the model's input has no memory that the CPU can write.")
+            throw FaceDetectorError.invalidPixelBuffer(detail: "the model's input has no memory to write to.")
         }
         return try body(base, CVPixelBufferGetBytesPerRow(input))
     }
@@ -85,7 +85,8 @@ final class ModelRunner {
         let status = CVPixelBufferCreate(
             nil, input.width, input.height, kCVPixelFormatType_32BGRA, attributes as CFDictionary, &buffer)
         guard status == kCVReturnSuccess, let buffer else {
-            throw FaceDetectorError.invalidPixelBuffer(detail: "making the model's input failed with the status \(status).")
+            throw FaceDetectorError.invalidPixelBuffer(
+                detail: "making the model's input failed with the status \(status).")
         }
         return buffer
     }

@@ -81,7 +81,9 @@ struct ModelStore: Sendable {
     }
 
     /// Returns where the compiled model is: in the cache, or where Core ML left it if the cache cannot be written.
-    private func compile(_ package: URL, into cached: URL, _ resource: ModelSpecification.Resource) async throws -> URL {
+    private func compile(
+        _ package: URL, into cached: URL, _ resource: ModelSpecification.Resource
+    ) async throws -> URL {
         let compiled: URL
         do {
             compiled = try await MLModel.compileModel(at: package)

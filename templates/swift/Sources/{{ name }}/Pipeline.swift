@@ -2,7 +2,9 @@ import CoreGraphics
 import CoreVideo
 import os
 
-/// The way of one frame: sampling, inference, post-processing. All memory is allocated when it is made.
+/// The way of one frame: sampling, inference, post-processing.
+///
+/// All memory is allocated when it is made.
 final class Pipeline {
     private let runner: ModelRunner
     private let sampler: LetterboxSampler

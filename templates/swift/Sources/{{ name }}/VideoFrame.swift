@@ -26,7 +26,7 @@ public struct VideoFrame: @unchecked Sendable {
 
     /// Makes a frame of a sample buffer, with its presentation time.
     ///
-    /// - Throws: ``FaceDetectorError/invalidPixelBuffer(detail:)`` if the sample buffer holds no pixels.
+    /// - Throws: `FaceDetectorError.invalidPixelBuffer` if the sample buffer holds no pixels.
     public init(_ sampleBuffer: CMSampleBuffer, orientation: CGImagePropertyOrientation? = nil) throws {
         guard let pixelBuffer = CMSampleBufferGetImageBuffer(sampleBuffer) else {
             throw FaceDetectorError.invalidPixelBuffer(detail: "the sample buffer holds no image.")

@@ -74,7 +74,9 @@ public struct Face: Sendable, Equatable {
     }
 }
 
-/// The six points that the model finds on a face. Right and left are the person's own.
+/// The six points that the model finds on a face.
+///
+/// Right and left are the person's own.
 public struct FaceKeypoints: Sendable, Equatable {
     /// The centre of the person's right eye: on the left in an image that is not mirrored.
     public let rightEye: CGPoint

@@ -37,6 +37,7 @@ public enum FaceDetectorError: Error, Sendable, Equatable {
 }
 
 extension FaceDetectorError: LocalizedError {
+    /// What happened.
     public var errorDescription: String? {
         switch self {
         case .resourceMissing(let name):
@@ -44,7 +45,8 @@ extension FaceDetectorError: LocalizedError {
         case .resourceDamaged(let name, let detail):
             return "The resource \(name) cannot be used: \(detail)"
         case .modelHashMismatch(let name, let expected, let found):
-            return "The model \(name) is not the one this package was generated with: its sha256 is \(found), not \(expected)."
+            return "The model \(name) is not the one this package was generated with: "
+                + "its sha256 is \(found), not \(expected)."
         case .modelInterfaceMismatch(let detail):
             return "The model's inputs or outputs are not those this package was generated for: \(detail)"
         case .selfTestFailed(let detail):
@@ -72,10 +74,11 @@ extension FaceDetectorError: LocalizedError {
         }
     }
 
+    /// What to do about it.
     public var recoverySuggestion: String? {
         switch self {
         case .resourceMissing:
-            return "Check that the package's resource bundle is copied into the app (Build Phases, Copy Bundle Resources)."
+            return "Check that the app contains the package's resource bundle (Build Phases, Copy Bundle Resources)."
         case .resourceDamaged:
             return "Add the package anew; if the message stays, generate it again with sdkgen build."
         case .modelHashMismatch, .modelInterfaceMismatch:

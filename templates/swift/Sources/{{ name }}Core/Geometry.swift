@@ -25,11 +25,17 @@ public struct RotatedRect: Sendable, Equatable {
 
 /// An affine map: x' = a·x + c·y + tx, y' = b·x + d·y + ty, as in Core Graphics.
 public struct CropTransform: Sendable, Hashable {
+    /// The share of x in x'.
     public let a: Double
+    /// The share of x in y'.
     public let b: Double
+    /// The share of y in x'.
     public let c: Double
+    /// The share of y in y'.
     public let d: Double
+    /// What is added to x'.
     public let tx: Double
+    /// What is added to y'.
     public let ty: Double
 
     /// Makes a map from its six coefficients.

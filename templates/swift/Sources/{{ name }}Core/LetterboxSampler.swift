@@ -62,7 +62,9 @@ package final class LetterboxSampler {
     /// Opaque black as little-endian BGRA.
     private static let black: UInt32 = 0xff00_0000
 
-    private func samplePacked(_ picture: PixelView, _ row: Tap, into line: UnsafeMutablePointer<UInt32>, swapped: Bool) {
+    private func samplePacked(
+        _ picture: PixelView, _ row: Tap, into line: UnsafeMutablePointer<UInt32>, swapped: Bool
+    ) {
         let near = picture.first.base + row.near
         let far = picture.first.base + row.far
         for column in 0..<input.width {

@@ -66,7 +66,9 @@ package struct ModelSpecification: Sendable {
 
 /// The arithmetic a model was converted for.
 public enum ModelPrecision: String, Sendable, Hashable {
+    /// Half precision: half the size, and faster on GPU and Neural Engine.
     case float16
+    /// Single precision.
     case float32
 }
 

@@ -51,7 +51,9 @@ package final class RawOutputs {
     }
 }
 
-/// Where the box numbers and logits of one grid's anchors lie. Valid as long as the `RawOutputs` it came from.
+/// Where the box numbers and logits of one grid's anchors lie.
+///
+/// Valid as long as the `RawOutputs` it came from.
 struct AnchorRows {
     let grid: ModelSpecification.Grid
     let firstAnchor: Int

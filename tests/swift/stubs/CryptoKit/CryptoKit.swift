@@ -60,22 +60,22 @@ public struct SHA256 {
             block[index..<index + 4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
         }
         for i in 16..<64 {
-            let a = words[i - 15]
-            let b = words[i - 2]
-            let first = rotate(a, 7) ^ rotate(a, 18) ^ a >> 3
-            let second = rotate(b, 17) ^ rotate(b, 19) ^ b >> 10
+            let early = words[i - 15]
+            let late = words[i - 2]
+            let first = rotate(early, 7) ^ rotate(early, 18) ^ early >> 3
+            let second = rotate(late, 17) ^ rotate(late, 19) ^ late >> 10
             words.append(words[i - 16] &+ first &+ words[i - 7] &+ second)
         }
-        var v = state
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
         for i in 0..<64 {
-            let first = rotate(v[4], 6) ^ rotate(v[4], 11) ^ rotate(v[4], 25)
-            let choice = v[4] & v[5] ^ ~v[4] & v[6]
-            let sum = v[7] &+ first &+ choice &+ Self.constants[i] &+ words[i]
-            let second = rotate(v[0], 2) ^ rotate(v[0], 13) ^ rotate(v[0], 22)
-            let majority = v[0] & v[1] ^ v[0] & v[2] ^ v[1] & v[2]
-            v = [sum &+ second &+ majority, v[0], v[1], v[2], v[3] &+ sum, v[4], v[5], v[6]]
+            let first = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+            let sum = h &+ first &+ (e & f ^ ~e & g) &+ Self.constants[i] &+ words[i]
+            let second = rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)
+            let next = sum &+ second &+ (a & b ^ a & c ^ b & c)
+            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ sum, c, b, a, next)
         }
-        for i in 0..<8 { state[i] = state[i] &+ v[i] }
+        for (i, value) in [a, b, c, d, e, f, g, h].enumerated() { state[i] = state[i] &+ value }
     }
 }
 

@@ -1,0 +1,134 @@
+"""Builds and tests the Swift package of every model and layout with a real compiler, off a Mac."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from sdkgen.artifact import Layout
+from tests.swift.api import api
+from tests.swift.harness import CHECKOUT, HERE, NAME, Swift, assemble, find_swift, render, work_folder
+from tests.toolchains import require
+
+pytestmark = [pytest.mark.swift, pytest.mark.slow, pytest.mark.network]
+
+API = HERE / "api.txt"
+GOLDEN = CHECKOUT / "tests" / "golden"
+VARIANTS: list[tuple[str, Layout]] = [
+    (model, layout)
+    for model in ("blazeface-back", "blazeface-full-range", "blazeface-front")
+    for layout in ("merged", "standard")
+]
+"""The one that the other tests look at comes last, so that it need not be built again for them."""
+
+
+@pytest.fixture(scope="module")
+def swift() -> Swift:
+    """The tool chain."""
+    found, why = find_swift()
+    require("swift", found, why)
+    assert found is not None
+    return found
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The rendered package of the default model."""
+    return render("blazeface-front", "standard", tmp_path_factory.mktemp("front") / NAME)
+
+
+@pytest.mark.parametrize(("model", "layout"), VARIANTS)
+def test_golden_vectors_and_detector(swift: Swift, model: str, layout: Layout, tmp_path: Path) -> None:
+    folder = assemble(render(model, layout, tmp_path / NAME), work_folder())
+    env = {"GOLDEN": str(GOLDEN)}
+    # Both language modes are held to: Swift 6 in debug, Swift 5 in release.
+    debug = ["swift", "test", "--skip", "PerformanceTests"]
+    said = _run(swift, debug, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "6"})
+    assert "'PostprocessorTests' passed" in said
+    assert "'StreamTests' passed" in said
+    release = [*debug, "--configuration", "release", "-Xswiftc", "-enable-testing"]
+    assert "'PostprocessorTests' passed" in _run(
+        swift, release, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "5"}
+    )
+
+
+@pytest.mark.parametrize("name", [NAME, "Selfie_2"])
+def test_package_itself_builds_and_passes_its_tests(swift: Swift, name: str, tmp_path: Path) -> None:
+    folder = render("blazeface-front", "standard", tmp_path / "package", name=name)
+    for flags in ((), ("--configuration", "release", "-Xswiftc", "-enable-testing")):
+        command = ["swift", "test", *flags, "-Xswiftc", "-warnings-as-errors"]
+        assert "'CoreTests' passed" in _run(swift, command, folder)
+
+
+@pytest.mark.parametrize("variant", [{"HARNESS_PLATFORM": "macOS"}, {"HARNESS_FRAMEWORK": "1"}])
+def test_other_ways_to_build_compile(swift: Swift, bundle: Path, variant: dict[str, str]) -> None:
+    scratch = ["--scratch-path", f".build-{'-'.join(variant).lower()}"]
+    folder = assemble(bundle, work_folder())
+    assert "error:" not in _run(swift, ["swift", "build", *scratch, "--target", NAME], folder, env=variant)
+
+
+def test_sources_are_formatted(swift: Swift, bundle: Path) -> None:
+    require("swift-format", swift.has("swift-format", bundle), "it comes with Swift 6")
+    _run(swift, ["swift-format", "lint", "--strict", "--recursive", "."], bundle)
+
+
+def test_public_api_is_the_committed_one(swift: Swift, bundle: Path) -> None:
+    graphs = _symbol_graphs(swift, bundle)
+    found = api(graphs / f"{module}.symbols.json" for module in (NAME, f"{NAME}Core"))
+    committed = API.read_text(encoding="utf-8")
+    difference = "\n".join(difflib.unified_diff(committed.splitlines(), found.splitlines(), "committed", "found"))
+    assert found == committed, f"The API changed. If it should: python -m tests.swift.test_package\n{difference}"
+
+
+def test_documentation_has_no_broken_link(swift: Swift, bundle: Path) -> None:
+    require("docc", swift.has("docc", bundle), "it comes with the tool chain")
+    graphs = _symbol_graphs(swift, bundle)
+    (graphs / f"{NAME}Core.symbols.json").unlink()
+    command = ["docc", "convert", f"Sources/{NAME}/Documentation.docc", "--additional-symbol-graph-dir", str(graphs)]
+    names = ["--fallback-display-name", NAME, "--fallback-bundle-identifier", "org.example.docs"]
+    folder = work_folder()
+    _run(swift, [*command, *names, "--output-path", str(graphs / "docs"), "--warnings-as-errors"], folder)
+
+
+def _symbol_graphs(swift: Swift, bundle: Path) -> Path:
+    """Return a folder with the symbol graphs of both modules."""
+    folder = assemble(bundle, work_folder())
+    _run(swift, ["swift", "build", "--target", NAME], folder)
+    graphs = folder / ".symbol-graphs"
+    graphs.mkdir(exist_ok=True)
+    info = json.loads(_run(swift, ["swiftc", "-print-target-info"], folder))
+    for module in (NAME, f"{NAME}Core"):
+        command = ["swift-symbolgraph-extract", "-module-name", module, "-I", ".build/debug/Modules"]
+        options = ["-minimum-access-level", "public", "-skip-inherited-docs", "-skip-synthesized-members"]
+        where = ["-target", info["target"]["triple"], "-output-dir", str(graphs)]
+        _run(swift, [*command, *options, *where], folder)
+    return graphs
+
+
+def _run(
+    swift: Swift, command: Sequence[str], folder: Path, *, binds: Sequence[Path] = (), env: dict[str, str] | None = None
+) -> str:
+    try:
+        done = swift.run(command, folder, binds=binds, env=env)
+    except subprocess.CalledProcessError as error:
+        pytest.fail(f"{' '.join(command)} failed:\n{error.stdout[-8000:]}\n{error.stderr[-4000:]}", pytrace=False)
+    return done.stdout + done.stderr
+
+
+def regenerate(folder: Path) -> None:
+    """Write the API dump anew, from a package rendered into ``folder``."""
+    swift = Swift.find()
+    graphs = _symbol_graphs(swift, render("blazeface-front", "standard", folder / NAME))
+    API.write_text(api(graphs / f"{module}.symbols.json" for module in (NAME, f"{NAME}Core")), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as work:
+        regenerate(Path(work))
