@@ -73,3 +73,10 @@ def base(session: nox.Session) -> None:
     session.log(f"The base install takes {megabytes:.0f} MB")
     if megabytes > 300:
         session.error("The base install must stay under 300 MB")
+
+
+@nox.session(python=PYTHON)
+def devices(session: nox.Session) -> None:
+    """Run the tests against real adbds in emulated devices: through Debian's adb server, and without one."""
+    install(session, *DEV)
+    session.run("pytest", "-m", "devices", *session.posargs)

@@ -15,7 +15,7 @@ from sdkgen import resources
 from sdkgen.bench import emulator
 from sdkgen.bench.emulator import root, store, system
 from sdkgen.bench.errors import EmulatorError
-from sdkgen.errors import SpecError, UsageError
+from sdkgen.errors import SpecError
 from sdkgen.spec.base import read_toml
 from sdkgen.spec.device import Recipe, load_recipe, recipe_names
 from tests.conftest import Run

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 from sdkgen.bench import emulator
 from sdkgen.bench.device import identify
-from sdkgen.bench.emulator import Device, root, store
+from sdkgen.bench.emulator import Device, root, store, system
 from sdkgen.bench.errors import EmulatorError
 from sdkgen.bench.health import read_health
 from sdkgen.bench.transport import Transport, open_device
@@ -205,6 +207,48 @@ def test_arm64(workplace: Path, way: str) -> None:  # noqa: ARG001
         assert device.shell("uname -m", timeout=60).text == "aarch64"
         assert identify(device).abi == "arm64-v8a"
         assert read_health(device).battery_level == load_recipe("aspen").battery.level
+
+
+def test_an_ordinary_user_can_run_one(maple: Device) -> None:
+    python = "/usr/bin/python3"
+    if os.geteuid() or not Path(python).exists():
+        pytest.skip("takes root to become somebody else, and a Python that everybody may run")
+    # Neither root's cache nor the checkout may be open to others.
+    place = Path(tempfile.mkdtemp(prefix="sdkgen-test-"))
+    try:
+        place.chmod(0o755)
+        subprocess.run(["cp", "-a", str(root.base(maple.recipe)), str(place / "base")], check=True)
+        shutil.copy(Path(emulator.__file__).with_name("supervisor.py"), place)
+        shutil.copy(system.programs() / "boot", place)
+        folder = place / "device"
+        for part in ("upper", "work", "root"):
+            (folder / part).mkdir(parents=True)
+        system.install(maple.recipe, "ORDINARY", folder / "upper")
+        subprocess.run(["chown", "-R", "nobody", str(folder)], check=True)
+        ports = map(str, range(emulator.FIRST_PORT, emulator.LAST_PORT))
+        files = (place / "supervisor.py", place / "boot", place / "base", folder)
+        started = subprocess.run(
+            [python, "-I", "-S", *map(str, files), "64", "30", *ports],
+            user="nobody",
+            group="nogroup",
+            extra_groups=[],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert started.returncode == 0, started.stderr + (folder / "log").read_text()
+        process = int((folder / "running").read_text().split()[0])
+        try:
+            with closing(open_device(f"127.0.0.1:{started.stdout}", "direct")) as device:
+                assert device.shell("id -u; getprop ro.serialno").text.split() == ["0", "ORDINARY"]
+                (place / "file").write_bytes(os.urandom(100_000))
+                device.push(place / "file", "/data/local/tmp/file")
+            assert Path(f"/proc/{process}").stat().st_uid == pwd.getpwnam("nobody").pw_uid
+        finally:
+            os.kill(process, signal.SIGTERM)
+            wait_until(lambda: not Path(f"/proc/{process}").exists())
+    finally:
+        shutil.rmtree(place)
 
 
 def test_names(workplace: Path, maple: Device) -> None:  # noqa: ARG001
