@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sdkgen.detection.types import Array, Detection
+from sdkgen.parity.faces import compare_faces, found_faces
+from sdkgen.parity.inputs import Input
+from sdkgen.spec.registry import load_model
+
+FRONT = load_model("blazeface-front")
+LANDMARK = load_model("face-landmark")
+SOURCE = Input("photo", np.zeros((1, 128, 128, 3), np.float32), 200, 100)
+
+
+def face(x: float = 0.2, score: float = 0.9, moved: float = 0.0) -> Detection:
+    keypoints = np.array([[x, 0.2], [x + 0.1, 0.2], [x + 0.05, 0.3]], np.float32)
+    keypoints[2, 0] += moved
+    return Detection(score, (x, 0.1, 0.2, 0.4), keypoints)
+
+
+def test_differences_of_one_face() -> None:
+    # The eyes are 20 pixels apart, the third keypoint is 2 pixels off.
+    (difference,) = compare_faces([face(moved=0.01, score=0.88)], [face()], FRONT, SOURCE, 0.01)
+    assert difference.iou == pytest.approx(1)
+    assert difference.keypoint == pytest.approx(0.1, rel=1e-4)
+    assert difference.score == pytest.approx(0.02)
+    (shifted,) = compare_faces([face(0.25)], [face(0.2)], FRONT, SOURCE, 0.01)
+    assert shifted.iou == pytest.approx(0.6)
+
+
+def test_faces_are_matched_by_overlap_whatever_their_order() -> None:
+    pair = [face(0.1), face(0.6)]
+    assert all(d.iou == pytest.approx(1) for d in compare_faces(pair[::-1], pair, FRONT, SOURCE, 0.01))
+
+
+@pytest.mark.parametrize(("found", "expected"), [([], [face()]), ([face()], []), ([face(0.1)], [face(0.6)])])
+def test_a_face_that_one_side_lacks_counts(found: list[Detection], expected: list[Detection]) -> None:
+    differences = compare_faces(found, expected, FRONT, SOURCE, 0.01)
+    assert len(differences) == max(1, len(found) + len(expected))
+    assert all(d.keypoint is None and d.iou == 0 for d in differences)
+
+
+def test_a_face_at_the_threshold_may_be_lacking() -> None:
+    assert compare_faces([], [face(score=0.505)], FRONT, SOURCE, 0.01) == []
+    assert len(compare_faces([], [face(score=0.515)], FRONT, SOURCE, 0.01)) == 1
+
+
+def landmarks(presence: float) -> dict[str, Array]:
+    points = np.random.default_rng(0).uniform(20, 170, (468, 3)).astype(np.float32)
+    return {"landmarks": points.reshape(1, -1), "presence": np.full((1, 1), presence, np.float32)}
+
+
+def test_landmarks_are_a_face_if_present() -> None:
+    source = Input("crop", np.zeros((1, 192, 192, 3), np.float32), 192, 192)
+    assert found_faces(landmarks(-1.0), LANDMARK, source) == []
+    (found,) = found_faces(landmarks(3.0), LANDMARK, source)
+    assert found.keypoints.shape == (468, 2)
+    assert found.score == pytest.approx(1 / (1 + np.exp(-3)))
+    x, y, width, height = found.box
+    assert (found.keypoints >= [x - 1e-6, y - 1e-6]).all()
+    assert (found.keypoints <= [x + width + 1e-6, y + height + 1e-6]).all()
+    moved = landmarks(3.0)
+    moved["landmarks"][0, 0] += 1
+    (difference,) = compare_faces(found_faces(moved, LANDMARK, source), [found], LANDMARK, source, 0.01)
+    apart = np.linalg.norm((found.keypoints[263] - found.keypoints[33]) * 192)
+    assert difference.keypoint == pytest.approx(1 / apart, rel=1e-3)

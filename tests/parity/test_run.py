@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from sdkgen.errors import BackendError
+from sdkgen.parity import run as parity_run
+from sdkgen.parity.compare import Reference, Subject
+from sdkgen.parity.report import Comparison, Skipped
+from sdkgen.parity.run import run, subjects
+from sdkgen.spec.registry import load_model
+
+FRONT = load_model("blazeface-front")
+
+
+def test_every_artifact_on_every_runtime() -> None:
+    chosen = list(subjects(FRONT, ["litert", "coreml"], ["fp16", "fp32"]))
+    assert len(chosen) == len(set(chosen)) == 8
+    assert {(s.format, s.runtime) for s in chosen} == {("tflite", "litert"), ("coreml", "coreml")}
+    assert {s.layout for s in subjects(load_model("face-landmark"), ["onnx"], ["fp16"])} == {"standard"}
+
+
+def test_compressed_weights_are_measured_not_judged() -> None:
+    (extra,) = [s for s in subjects(FRONT, ["litert", "coreml"], ["fp16"], 8) if s.detail]
+    assert extra == Subject("coreml", "fp16", "standard", "coreml", "8-bit weights", judged=False)
+
+
+class Refusing:
+    def __init__(self, *_: object, **__: object) -> None:
+        raise BackendError("no adapters found")
+
+
+def _no_backend(*_: object, **__: object) -> Refusing:
+    return Refusing()
+
+
+@pytest.fixture
+def no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parity_run, "open_artifact", _no_backend)
+    empty = Reference("torch", [])
+    monkeypatch.setattr(parity_run, "references", lambda *_: [empty])
+
+
+@pytest.mark.usefixtures("no_runtime")
+def test_a_runtime_that_is_missing_is_said_once() -> None:
+    chosen = list(subjects(FRONT, ["litert-gpu"], ["fp16", "fp32"]))
+    ticks: list[int] = []
+    results = list(
+        run(FRONT, chosen, [], lambda *_, **__: Path("x"), optional=["litert-gpu"], done=lambda: ticks.append(1))
+    )
+    assert results == [Skipped(runtime="litert-gpu", why="no adapters found")]
+    assert len(ticks) == 4
+
+
+@pytest.mark.usefixtures("no_runtime")
+def test_a_runtime_that_was_asked_for_must_run() -> None:
+    with pytest.raises(BackendError, match="no adapters"):
+        list(run(FRONT, list(subjects(FRONT, ["litert-gpu"], ["fp16"])), [], lambda *_, **__: Path("x")))
+
+
+def test_limits_follow_the_arithmetic() -> None:
+    from sdkgen.parity.compare import compare
+    from sdkgen.parity.inputs import Input
+
+    outputs = {o.name: np.zeros(o.shape, np.float32) for o in FRONT.outputs}
+
+    class Zeros:
+        name = "zeros"
+
+        def run(self, _: object) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+            return outputs
+
+        def close(self) -> None: ...
+
+    def limit(runtime: str, precision: str) -> Comparison:
+        subject = Subject("any", precision, "standard", runtime)  # type: ignore[arg-type]
+        noise = Input("noise", np.zeros((1, 128, 128, 3), np.float32))
+        return compare(subject, Zeros(), [Reference("torch", [outputs])], [noise], FRONT)[0]
+
+    tight, wide = FRONT.parity.fp32.tensor, FRONT.parity.fp16.tensor
+    found = {(r, p): limit(r, p).limits for r in ("litert", "coreml", "litert-gpu") for p in ("fp16", "fp32")}
+    assert {key: value.tensor for key, value in found.items() if value} == {
+        ("litert", "fp16"): tight,  # the released weights are half already, and the arithmetic is not
+        ("litert", "fp32"): tight,
+        ("coreml", "fp16"): wide,
+        ("coreml", "fp32"): tight,
+        ("litert-gpu", "fp16"): wide,
+        ("litert-gpu", "fp32"): tight,
+    }

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sdkgen.detection.decode import merge
+from sdkgen.detection.types import Array
+from sdkgen.errors import BackendError
+from sdkgen.parity.tensors import compare_tensors
+from sdkgen.spec.registry import load_model
+
+FRONT = load_model("blazeface-front")
+LANDMARK = load_model("face-landmark")
+
+
+def outputs(seed: int = 0) -> dict[str, Array]:
+    random = np.random.default_rng(seed)
+    return {o.name: random.normal(0, 8, o.shape).astype(np.float32) for o in FRONT.outputs}
+
+
+def test_equal_outputs_do_not_differ() -> None:
+    assert [(d.name, d.maximum, d.mean) for d in compare_tensors(outputs(), outputs(), FRONT)] == [
+        ("boxes", 0, 0),
+        ("scores", 0, 0),
+    ]
+
+
+def test_finds_the_worst_anchor_as_a_share_of_the_range() -> None:
+    expected, found = outputs(), outputs()
+    found["boxes"][0, 123, 7] += 2
+    boxes, scores = compare_tensors(found, expected, FRONT)
+    span = float(np.ptp(expected["boxes"]))
+    assert boxes.row == 123
+    assert boxes.maximum == pytest.approx(2 / span, rel=1e-4)
+    assert boxes.mean == pytest.approx(2 / span / expected["boxes"].size, rel=1e-4)
+    assert scores.maximum == 0
+
+
+def test_merged_heads_are_compared_with_either_layout_by_their_own_names() -> None:
+    expected, found = outputs(), outputs()
+    found["scores"][0, 700] += 1
+    for reference in (expected, merge(expected, FRONT)):
+        differences = {d.name: d for d in compare_tensors(merge(found, FRONT), reference, FRONT)}
+        assert list(differences) == ["head_0 (boxes)", "head_0 (scores)", "head_1 (boxes)", "head_1 (scores)"]
+        assert differences["head_1 (scores)"].row == 700
+        assert [name for name, d in differences.items() if d.maximum] == ["head_1 (scores)"]
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_immensely_far(value: float) -> None:
+    found = outputs()
+    found["scores"][0, 5] = value
+    scores = compare_tensors(found, outputs(), FRONT)[1]
+    assert scores.row == 5
+    assert 1e5 < scores.maximum < 1e7
+
+
+def test_a_constant_reference_has_a_range_of_one() -> None:
+    zeros = {name: np.zeros_like(values) for name, values in outputs().items()}
+    off = {name: values + np.float32(0.5) for name, values in zeros.items()}
+    assert [d.maximum for d in compare_tensors(off, zeros, FRONT)] == [0.5, 0.5]
+
+
+def test_landmarks_are_rows_of_three() -> None:
+    expected = {o.name: np.arange(np.prod(o.shape), dtype=np.float32).reshape(o.shape) for o in LANDMARK.outputs}
+    found = {name: values.copy() for name, values in expected.items()}
+    found["landmarks"][0, 3 * 100 + 1] += 1
+    landmarks, presence = compare_tensors(found, expected, LANDMARK)
+    assert (landmarks.name, landmarks.row) == ("landmarks", 100)
+    assert presence.maximum == 0
+
+
+def test_missing_outputs_are_refused() -> None:
+    with pytest.raises(BackendError, match="scores"):
+        compare_tensors({"boxes": outputs()["boxes"]}, outputs(), FRONT)
+    with pytest.raises(BackendError, match="presence"):
+        both = {output.name: np.zeros(output.shape, np.float32) for output in LANDMARK.outputs}
+        compare_tensors({"landmarks": both["landmarks"]}, both, LANDMARK)
