@@ -12,16 +12,14 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
-from sdkgen import network as networks
 from sdkgen.artifact import Layout
 from sdkgen.convert.heads import Detector, MergedHeads
+from sdkgen.convert.tflite import padding
 from sdkgen.errors import UsageError, nearest
-from sdkgen.spec.model import BOX_NUMBERS, BlazeFaceNetwork, BlockSpec, LandmarkNetwork, ModelSpec
+from sdkgen.spec.model import BOX_NUMBERS, ModelSpec
 
 Variant = Callable[[nn.Module, ModelSpec, Layout], nn.Module]
 """Takes a network and gives a module with the outputs of the layout, in order."""
-
-DEFAULT = "block-padding"
 
 
 def plain(network: nn.Module, _spec: ModelSpec, layout: Layout) -> nn.Module:
@@ -30,35 +28,38 @@ def plain(network: nn.Module, _spec: ModelSpec, layout: Layout) -> nn.Module:
 
 
 def stage_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Pad channels once a stage: blocks of one resolution all have the channels of its last one.
-
-    The added channels are zero throughout, since their weights and biases are. One PAD a stage is left, at most, for
-    some more multiplications.
-    """
-    return plain(_widened(network, spec), spec, layout)
+    """Pad channels only where the resolution changes: fewest kernels, for a fifth more multiplications in front."""
+    net = padding.growing(spec)
+    return plain(padding.widened(network, spec, padding.stage_widths(net)) if net else network, spec, layout)
 
 
-def joint_heads(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Compute boxes and scores of a grid in one convolution, and part them at the very end."""
+def lean_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+    """Pad channels where that costs less than to compute channels of zeros."""
+    return plain(_lean(network, spec), spec, layout)
+
+
+def lean_joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+    """Pad leanly, and compute boxes and scores of a grid in one convolution, to part them at the very end."""
     if spec.detection is None or layout == "merged":
-        return plain(network, spec, layout)
+        return lean_padding(network, spec, layout)
     numbers = BOX_NUMBERS + 2 * len(spec.detection.keypoints)
-    return JointHeads(MergedHeads(cast(Detector, network)), numbers + 1)
+    return JointHeads(MergedHeads(cast(Detector, _lean(network, spec))), numbers + 1)
 
 
-def stage_padding_joint_heads(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Both of the above."""
-    return joint_heads(_widened(network, spec), spec, layout)
+def _lean(network: nn.Module, spec: ModelSpec) -> nn.Module:
+    net = padding.growing(spec)
+    return padding.widened(network, spec, padding.lean_widths(net, spec.input.width)) if net else network
 
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
-        DEFAULT: plain,
+        "block-padding": plain,
         "stage-padding": stage_padding,
-        "joint-heads": joint_heads,
-        "stage-padding-joint-heads": stage_padding_joint_heads,
+        "lean-padding": lean_padding,
+        "lean-joint": lean_joint,
     }
 )
+DEFAULT = "lean-padding"
 
 
 def variant(name: str | None) -> Variant:
@@ -86,29 +87,3 @@ class JointHeads(nn.Module):
         rows = [head.reshape(1, -1, self.anchor_numbers) for head in self.merged(x)]
         joined = torch.cat(rows, 1) if len(rows) > 1 else rows[0]
         return joined[..., :-1], joined[..., -1:]
-
-
-def _widened(network: nn.Module, spec: ModelSpec) -> nn.Module:
-    """Return the network with the channels of all blocks of a stage raised to those of its last block."""
-    if not isinstance(spec.network, (BlazeFaceNetwork, LandmarkNetwork)):
-        return network
-    stages: list[list[BlockSpec]] = [[]]
-    for block in spec.network.blocks:
-        if block.stride == 2:
-            stages.append([])
-        stages[-1].append(block)
-    blocks = [b.model_copy(update={"channels": stage[-1].channels}) for stage in stages for b in stage]
-    stem = stages[0][-1].channels if stages[0] else spec.network.stem_channels
-    wide = spec.network.model_copy(update={"blocks": tuple(blocks), "stem_channels": stem})
-    made = networks.build(spec.model_copy(update={"network": wide}))
-    state = made.state_dict()
-    for name, small in network.state_dict().items():
-        state[name] = _zero_padded(small, state[name].shape)
-    made.load_state_dict(state)
-    return made.eval().requires_grad_(False)
-
-
-def _zero_padded(small: Tensor, shape: torch.Size) -> Tensor:
-    padded = torch.zeros(shape)
-    padded[tuple(slice(side) for side in small.shape)] = small
-    return padded
