@@ -5,6 +5,8 @@ With SDKGEN_REQUIRE_TOOLCHAINS=1 a missing tool chain fails a session instead of
 
 from __future__ import annotations
 
+import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -80,3 +82,47 @@ def devices(session: nox.Session) -> None:
     """Run the tests against real adbds in emulated devices: through Debian's adb server, and without one."""
     install(session, *DEV)
     session.run("pytest", "-m", "devices", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def golden(session: nox.Session) -> None:
+    """Write the golden vectors anew, and check what was written."""
+    install(session, *DEV)
+    session.run("python", "-m", "tests.golden.generate")
+    session.run("pytest", "tests/golden", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def parity(session: nox.Session) -> None:
+    """Hold every artifact to the network on each runtime that runs anywhere: LiteRT's CPU, ONNX Runtime, Core ML."""
+    install(session, *DEV)
+    runtimes = [f"--backend={name}" for name in ("litert", "onnx", "coreml")]
+    session.run("sdkgen", "parity", "--all", *runtimes, *session.posargs, env={"COLUMNS": "120"})
+
+
+@nox.session(name="parity-gpu", python=PYTHON)
+def parity_gpu(session: nox.Session) -> None:
+    """Hold the .tflite files to the network on LiteRT's GPU accelerator, on software Vulkan if need be."""
+    install(session, *DEV)
+    command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+    session.log("The host's own Vulkan will do" if not command else "Using the Vulkan driver of a Debian 13 root")
+    env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
+    session.run("sdkgen", "parity", "--all", "--backend=litert-gpu", *session.posargs, env=env)
+    session.run("pytest", "-m", "vulkan", env=env)
+
+
+@nox.session(name="parity-macos", python=PYTHON)
+def parity_macos(session: nox.Session) -> None:
+    """Hold the .mlpackages to the network on Core ML itself; needs a Mac."""
+    if sys.platform != "darwin":
+        why = "Core ML runs on a Mac only; here the session parity runs the packages through an evaluator"
+        session.error(why) if os.environ.get("SDKGEN_REQUIRE_TOOLCHAINS") == "1" else session.skip(why)
+    install(session, *DEV)
+    session.run("sdkgen", "parity", "--all", "--backend=coreml", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def swift(session: nox.Session) -> None:
+    """Build and test the Swift package of every model and layout, in a cached Debian root where there is no compiler."""
+    install(session, *DEV)
+    session.run("pytest", "-m", "swift", "tests/swift", *session.posargs)
