@@ -17,6 +17,8 @@ nox.options.reuse_existing_virtualenvs = True
 
 PYTHON = "3.11"
 ROOT = Path(__file__).parent
+# Under ``--no-venv`` the sessions run what is installed beside nox, also where its environment is not activated.
+os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
 DEV = ("-e", ".[dev]")
 
