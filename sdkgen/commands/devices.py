@@ -61,9 +61,10 @@ def _print(one: Seen) -> None:
     """Print a heading and a line a topic; a table of all this would not fit a terminal."""
     from rich.table import Table
 
-    colour = "green" if one.state == "device" else "red"
-    serial, state = console.safe(one.found.serial), console.safe(one.state)
-    console.out.print(f"[bold]{serial}[/bold]  [{colour}]{state}[/{colour}]  {one.found.kind}")
+    ready = one.state == "device"
+    colour = "green" if ready else "red"
+    serial, state = console.safe(one.found.serial), "ready" if ready else console.safe(one.state)
+    console.out.print(f"[bold]{serial}[/bold]  [{colour}]{state}[/{colour}]  [dim]{one.found.kind}[/dim]")
     lines = Table(box=None, show_header=False, padding=(0, 1, 0, 2))
     for topic, said in _lines(one):
         if said:
