@@ -36,8 +36,11 @@ VERSIONS = {
     "tensorflow_lite": "2.16.1",
     # The last one on Maven Central; the GPU artifact of 2.16.1 works with it and names no dependency of its own.
     "tensorflow_lite_gpu_api": "2.14.0",
+    # Android 15's framework classes, as Robolectric publishes them: the newest that a JDK 17 reads.
+    "android_all": "15-robolectric-13954326",
+    "min_sdk": "24",
 }
-"""The libraries that the sources are compiled against."""
+"""The libraries that the sources are compiled against, and the first Android version that they run on."""
 
 _CROP_MODEL = "face-landmark"
 """The model whose rule says which crop of a face the next model in a pipeline wants."""
@@ -53,7 +56,7 @@ _KEYWORDS = frozenset(
     true try typealias typeof val var void volatile when while
     """.split()
 )
-"""Words that Java or Kotlin keeps for itself: sources in such a package need quoting in one, and are lost to the other."""
+"""Words that Java or Kotlin keeps for itself: no source of the one or the other can name such a package."""
 
 _RESERVED = ("android", "androidx", "dalvik", "java", "javax", "kotlin", "kotlinx")
 """Packages that belong to the platform; a device refuses or shadows classes in most of them."""

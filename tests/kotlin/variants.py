@@ -1,29 +1,39 @@
 """Renders the Android library in every variant, each in a package of its own, so that one compiler run takes them all.
 
-``python -m tests.kotlin.variants FOLDER`` writes, for each runtime, ``main/`` (the library's sources) and ``test/`` (the
-golden tests, once a variant; the library's tests, for the first variant), and the assets of the first runtime's variants.
+``python -m tests.kotlin.variants FOLDER`` writes, for each runtime, ``main/`` (the library's sources) and ``test/``
+(the golden tests, once a variant; the library's tests, for the first variant); the assets of the first runtime's
+variants; and a photograph with the faces that the reference finds in it.
 """
 
 from __future__ import annotations
 
 import itertools
+import json
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
+
+from PIL import Image
 
 from sdkgen import __version__
 from sdkgen.artifact import Artifact, Layout
+from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.convert import convert
+from sdkgen.detection.pipeline import detect
 from sdkgen.render import kotlin
 from sdkgen.render.context import SdkContext
 from sdkgen.spec.registry import load_model
+from tests.photographs import astronaut
 
 MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
 LAYOUTS: tuple[Layout, ...] = ("standard", "merged")
 RUNTIMES = ("litert", "tflite")
 PACKAGE = "com.example.blazeface"
 """The package that the test sources are written for: the default one, which the first variant keeps."""
+PHOTOGRAPH = "astronaut.png"
+EXPECTED = "expected.json"
 
 _SOURCES = Path(__file__).parent / "src"
 
@@ -54,8 +64,10 @@ def context_of(artifact: Artifact, runtime: str, package: str) -> SdkContext:
 def render_all(target: Path) -> None:
     """Render all variants below ``target``, which is emptied first."""
     shutil.rmtree(target, ignore_errors=True)
+    expected: dict[str, list[dict[str, Any]]] = {}
     for model, layout in itertools.product(MODELS, LAYOUTS):
         artifact = convert(load_model(model), "tflite", layout=layout)
+        expected[f"{model}-{layout}"] = _faces(artifact)
         package = package_of(model, layout)
         for runtime in RUNTIMES:
             with tempfile.TemporaryDirectory() as scratch:
@@ -69,6 +81,19 @@ def render_all(target: Path) -> None:
                     _copy_tests(tests, target / runtime / "test", package)
                 if package == PACKAGE and runtime == RUNTIMES[0]:
                     shutil.copytree(out, target / "bundle")
+    Image.fromarray(astronaut()).save(target / PHOTOGRAPH)
+    (target / EXPECTED).write_text(json.dumps(expected))
+
+
+def _faces(artifact: Artifact) -> list[dict[str, Any]]:
+    """Return what the reference finds in the photograph with ``artifact`` on LiteRT."""
+    spec = load_model(artifact.record.model)
+    backend = LiteRtBackend(artifact.path, spec)
+    try:
+        found = detect(astronaut(), backend, spec)
+    finally:
+        backend.close()
+    return [{"score": face.score, "box": face.box, "keypoints": face.keypoints.tolist()} for face in found]
 
 
 def _copy_tests(folders: tuple[str, ...], target: Path, package: str) -> None:

@@ -1,0 +1,112 @@
+package com.example.blazeface
+
+import android.content.Context
+import java.io.File
+import java.io.IOException
+import java.io.InputStream
+import java.nio.ByteBuffer
+import java.nio.ByteOrder
+import java.util.Collections
+import java.util.concurrent.CountDownLatch
+import kotlinx.coroutines.runBlocking
+import org.robolectric.RuntimeEnvironment
+
+/** An engine whose outputs are the golden self-test's own, which is one face, or what a test makes of them. */
+internal class FakeEngine(private val outputs: Array<FloatArray>, private val onRun: () -> Unit) : Engine {
+    val threads: MutableSet<Thread> = Collections.synchronizedSet(HashSet())
+
+    @Volatile
+    var closed: Boolean = false
+
+    @Volatile
+    var runs: Int = 0
+
+    init {
+        threads += Thread.currentThread()
+    }
+
+    override val outputCount: Int = outputs.size
+
+    override fun run(input: FloatArray) {
+        check(!closed) { "run after close" }
+        threads += Thread.currentThread()
+        runs++
+        onRun()
+    }
+
+    override fun output(index: Int): FloatArray = outputs[index]
+
+    override fun close() {
+        threads += Thread.currentThread()
+        closed = true
+    }
+}
+
+/** Creates engines as a test says, one call a rung. */
+internal class FakeEngines(
+    override val gpuPrecisions: List<Precision> =
+        listOf(Precision.FP16, Precision.FP16_WITH_FP32_ACCUMULATION, Precision.FP32),
+    private val make: (EngineRequest) -> FakeEngine = { Fakes.right() },
+) : EngineFactory {
+    val requests: MutableList<EngineRequest> = ArrayList()
+    val engines: MutableList<FakeEngine> = ArrayList()
+
+    override fun create(request: EngineRequest): Engine {
+        requests += request
+        return make(request).also { engines += it }
+    }
+}
+
+internal object Fakes {
+    private val assets = File(System.getProperty("sdkgen.variants"), "assets")
+
+    val context: Context
+        get() = RuntimeEnvironment.getApplication()
+
+    fun open(name: String): InputStream = assets.resolve(name).inputStream()
+
+    /** The raw outputs that the self-test expects, everything else far below any threshold. */
+    fun outputs(): Array<FloatArray> {
+        val boxes = FloatArray(Model.ANCHORS * Model.BOX_NUMBERS)
+        val scores = FloatArray(Model.ANCHORS) { -50f }
+        val data = ByteBuffer.wrap(open(Model.SELF_TEST_ASSET).readBytes()).order(ByteOrder.LITTLE_ENDIAN)
+        val rows = data.getInt(16)
+        data.position(20 + Model.INPUT_NUMBERS)
+        repeat(rows) {
+            val anchor = data.int
+            for (i in 0 until Model.BOX_NUMBERS) boxes[anchor * Model.BOX_NUMBERS + i] = data.float
+            scores[anchor] = data.float
+        }
+        return arrayOf(boxes, scores)
+    }
+
+    fun right(onRun: () -> Unit = {}): FakeEngine = FakeEngine(outputs(), onRun)
+
+    fun wrong(): FakeEngine = FakeEngine(outputs().also { it[1].fill(-20f) }) {}
+
+    fun notANumber(): FakeEngine = FakeEngine(outputs().also { out -> out.forEach { it.fill(Float.NaN) } }) {}
+
+    fun create(
+        factory: EngineFactory,
+        options: FaceDetectorOptions = FaceDetectorOptions(),
+        open: (String) -> InputStream = ::open,
+    ): FaceDetector = runBlocking { FaceDetector.create(context, options, factory, open) }
+
+    fun missing(name: String): InputStream = throw IOException("no $name")
+
+    /** An engine that waits in its runs, but for the first, until it is let go. */
+    class Blocking {
+        val entered: CountDownLatch = CountDownLatch(1)
+        val release: CountDownLatch = CountDownLatch(1)
+        private var first = true
+
+        fun engine(): FakeEngine = right {
+            if (first) {
+                first = false
+            } else {
+                entered.countDown()
+                release.await()
+            }
+        }
+    }
+}

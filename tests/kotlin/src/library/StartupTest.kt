@@ -1,0 +1,254 @@
+package com.example.blazeface
+
+import java.io.ByteArrayInputStream
+import java.io.File
+import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
+import kotlinx.coroutines.CompletableDeferred
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNull
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+
+/** The ladder: which backend runs, and why, when others fail. */
+@RunWith(RobolectricTestRunner::class)
+class StartupTest {
+    @get:Rule
+    val temporary: TemporaryFolder = TemporaryFolder()
+
+    private fun options(
+        backend: BackendPreference = BackendPreference.AUTOMATIC,
+        precision: Precision = Precision.FP16,
+    ) = FaceDetectorOptions(backend = backend, precision = precision, kernelCacheDirectory = temporary.root)
+
+    @Test
+    fun `the GPU runs where it works`() {
+        val engines = FakeEngines()
+        Fakes.create(engines, options()).use {
+            assertEquals(Backend.GPU, it.activeBackend)
+            assertEquals(Precision.FP16, it.startup.activePrecision)
+            assertEquals("the GPU passed the self-test", it.backendReason)
+            assertEquals(1, engines.requests.size)
+            assertEquals(1, engines.engines[0].runs)
+            assertTrue(it.startup.totalMillis > 0)
+        }
+    }
+
+    @Test
+    fun `wrong numbers step down to more exact arithmetic`() {
+        val engines = FakeEngines { if (it.precision == Precision.FP32) Fakes.right() else Fakes.wrong() }
+        Fakes.create(engines, options()).use {
+            assertEquals(Backend.GPU, it.activeBackend)
+            assertEquals(Precision.FP32, it.startup.activePrecision)
+            assertEquals(
+                listOf(StartOutcome.WRONG_NUMBERS, StartOutcome.WRONG_NUMBERS, StartOutcome.STARTED),
+                it.startup.attempts.map(StartAttempt::outcome),
+            )
+            assertTrue(it.backendReason, it.backendReason.contains("self-test gives logit"))
+            assertTrue(engines.engines[0].closed && engines.engines[1].closed)
+        }
+    }
+
+    @Test
+    fun `a GPU that only gives NaN ends on the CPU`() {
+        val engines = FakeEngines { if (it.backend == Backend.GPU) Fakes.notANumber() else Fakes.right() }
+        Fakes.create(engines, options()).use { assertEquals(Backend.CPU, it.activeBackend) }
+    }
+
+    @Test
+    fun `a missing GPU library ends on the CPU and says so`() {
+        val engines = FakeEngines {
+            if (it.backend == Backend.GPU) throw NoClassDefFoundError("org/tensorflow/lite/gpu/GpuDelegate")
+            Fakes.right()
+        }
+        Fakes.create(engines, options()).use {
+            assertEquals(Backend.CPU, it.activeBackend)
+            assertEquals(BackendPreference.AUTOMATIC, it.startup.requestedBackend)
+            assertTrue(it.backendReason, it.backendReason.contains("NoClassDefFoundError"))
+        }
+    }
+
+    @Test
+    fun `the shipped engine without its native library ends in a typed exception`() {
+        val error = assertThrows(BackendException::class.java) { Fakes.create(engineFactory, options()) }
+        assertEquals(4, error.attempts.size)
+        assertTrue(error.attempts.all { it.outcome == StartOutcome.FAILED })
+    }
+
+    @Test
+    fun `asking for the GPU never ends on the CPU`() {
+        val engines = FakeEngines { throw IllegalStateException("no OpenCL") }
+        val error = assertThrows(BackendException::class.java) {
+            Fakes.create(engines, options(BackendPreference.GPU))
+        }
+        assertTrue(error.attempts.all { it.backend == Backend.GPU })
+        assertTrue(error.message.orEmpty(), error.message.orEmpty().contains("no OpenCL"))
+    }
+
+    @Test
+    fun `asking for the CPU never touches the GPU`() {
+        val engines = FakeEngines()
+        Fakes.create(engines, options(BackendPreference.CPU)).use {
+            assertEquals(listOf(Backend.CPU), engines.requests.map(EngineRequest::backend))
+            assertEquals("the options ask for the CPU", it.backendReason)
+        }
+    }
+
+    @Test
+    fun `a precision asked for is where the ladder begins`() {
+        val engines = FakeEngines { if (it.backend == Backend.GPU) Fakes.wrong() else Fakes.right() }
+        Fakes.create(engines, options(precision = Precision.FP32)).close()
+        assertEquals(
+            listOf(Backend.GPU to Precision.FP32, Backend.CPU to Precision.FP32),
+            engines.requests.map { it.backend to it.precision },
+        )
+    }
+
+    @Test
+    fun `a CPU that computes wrongly is refused`() {
+        assertThrows(BackendException::class.java) { Fakes.create(FakeEngines { Fakes.wrong() }, options()) }
+    }
+
+    @Test
+    fun `outputs of another model are refused`() {
+        val engines = FakeEngines { FakeEngine(arrayOf(FloatArray(7), FloatArray(9))) {} }
+        val error = assertThrows(BackendException::class.java) { Fakes.create(engines, options()) }
+        assertTrue(error.message.orEmpty().contains("7, 9 numbers"))
+    }
+
+    @Test
+    fun `wrong numbers are remembered, and the start that follows skips them`() {
+        val faulty = { request: EngineRequest -> if (request.precision == Precision.FP16) Fakes.wrong() else Fakes.right() }
+        Fakes.create(FakeEngines(make = faulty), options()).close()
+        val second = FakeEngines(make = faulty)
+        Fakes.create(second, options()).use {
+            assertEquals(Precision.FP16_WITH_FP32_ACCUMULATION, second.requests.first().precision)
+            assertEquals(StartOutcome.SKIPPED, it.startup.attempts.first().outcome)
+        }
+    }
+
+    @Test
+    fun `a failure to create is tried again at the next start`() {
+        Fakes.create(FakeEngines { check(it.backend == Backend.CPU) { "busy" }; Fakes.right() }, options()).close()
+        Fakes.create(FakeEngines(), options()).use { assertEquals(Backend.GPU, it.activeBackend) }
+    }
+
+    @Test
+    fun `a start that took the process with it is tried once without kernels, then skipped`() {
+        val requests = ArrayList<EngineRequest>()
+        repeat(2) {
+            // What a crash leaves behind: an attempt that was begun and not ended.
+            StartupJournal.open(temporary.root).begin(Precision.FP16)
+            val engines = FakeEngines()
+            Fakes.create(engines, options()).close()
+            requests += engines.requests.first()
+            StartupJournal.open(temporary.root).begin(Precision.FP16)
+            StartupJournal.open(temporary.root).begin(Precision.FP16)
+        }
+        assertEquals(Precision.FP16, requests[0].precision)
+        assertNull("compiled kernels may be the cause", requests[0].kernelCache)
+        assertEquals(Precision.FP16_WITH_FP32_ACCUMULATION, requests[1].precision)
+    }
+
+    @Test
+    fun `kernels are kept under the model's hash, and other models' are removed`() {
+        val old = File(temporary.root, "face-detector-${Model.NAME}-0123-4567").apply { mkdir() }
+        File(old, "kernels").writeText("old")
+        val engines = FakeEngines()
+        Fakes.create(engines, options()).close()
+        val cache = checkNotNull(engines.requests[0].kernelCache)
+        assertTrue(cache.name.contains(Model.SHA256.take(16)))
+        assertTrue(engines.requests[0].kernelKey.startsWith(Model.SHA256.take(16)))
+        assertFalse(old.exists())
+    }
+
+    @Test
+    fun `a cache folder that cannot be made is done without`() {
+        val file = temporary.newFile("a file, not a folder")
+        val options = FaceDetectorOptions(kernelCacheDirectory = File(file, "below"))
+        val engines = FakeEngines()
+        Fakes.create(engines, options).use {
+            assertNull(it.startup.kernelCacheDirectory)
+            assertNull(engines.requests[0].kernelCache)
+        }
+    }
+
+    @Test
+    fun `a damaged journal is forgotten`() {
+        val directory = checkNotNull(StartupJournal.open(temporary.root).directory)
+        File(directory, "startup.properties").writeText("wrong.FP16=\\u12")
+        Fakes.create(FakeEngines(), options()).use { assertEquals(Precision.FP16, it.startup.activePrecision) }
+    }
+
+    @Test
+    fun `a missing, damaged or swapped model is refused`() {
+        assertThrows(ModelException::class.java) { Fakes.create(FakeEngines(), options(), Fakes::missing) }
+        val damaged = { name: String ->
+            val bytes = Fakes.open(name).readBytes()
+            if (name == Model.ASSET) bytes[bytes.size / 2] = (bytes[bytes.size / 2] + 1).toByte()
+            ByteArrayInputStream(bytes)
+        }
+        assertThrows(ModelException::class.java) { Fakes.create(FakeEngines(), options(), damaged) }
+        val swapped = { name: String -> if (name == Model.ASSET) ByteArrayInputStream(ByteArray(Model.BYTES)) else Fakes.open(name) }
+        assertThrows(ModelException::class.java) { Fakes.create(FakeEngines(), options(), swapped) }
+    }
+
+    @Test
+    fun `the model is missing from an app without the assets`() {
+        assertThrows(ModelException::class.java) { FaceDetector.createBlocking(Fakes.context) }
+        val answered = CountDownLatch(1)
+        FaceDetector.createAsync(Fakes.context, options(), Runnable::run, object : FaceDetector.CreateCallback {
+            override fun onReady(detector: FaceDetector) = error("cannot be")
+
+            override fun onError(error: FaceDetectorException) {
+                if (error is ModelException) answered.countDown()
+            }
+        })
+        assertTrue(answered.await(10, TimeUnit.SECONDS))
+    }
+
+    @Test
+    fun `everything happens on one thread, and not on the caller's`() {
+        val engines = FakeEngines()
+        Fakes.create(engines, options()).use { it.detect(Pixels.frame()) }
+        val threads = engines.engines.single().threads
+        assertEquals(1, threads.size)
+        assertFalse(Thread.currentThread() in threads)
+    }
+
+    @Test
+    fun `a cancelled start closes what it started`() = runBlocking {
+        val inside = CompletableDeferred<Unit>()
+        val release = CountDownLatch(1)
+        val engines = FakeEngines {
+            inside.complete(Unit)
+            release.await()
+            Fakes.right()
+        }
+        val job = launch(Dispatchers.Default) {
+            FaceDetector.create(Fakes.context, options(), engines, Fakes::open)
+        }
+        inside.await()
+        job.cancelAndJoin()
+        release.countDown()
+        val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10)
+        while (engines.engines.firstOrNull()?.closed != true && System.nanoTime() < deadline) Thread.sleep(5)
+        assertTrue(engines.engines.single().closed)
+    }
+}
+
+/** Frames to look at. */
+internal object Pixels {
+    fun frame(width: Int = 64, height: Int = 48): Frame =
+        Frame.rgba(width, height, Plane(java.nio.ByteBuffer.allocate(width * height * 4), width * 4, 4))
+}
