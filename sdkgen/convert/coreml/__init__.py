@@ -18,6 +18,7 @@ from sdkgen.convert.coreml.graph import export_graph
 from sdkgen.convert.coreml.passes import pipeline
 from sdkgen.convert.coreml.tools import coremltools, quiet
 from sdkgen.convert.heads import output_names
+from sdkgen.errors import ConvertError
 from sdkgen.spec.model import ModelSpec
 
 __all__ = ["convert", "describe"]
@@ -52,16 +53,19 @@ def convert(
         else ct.TensorType(spec.input.name, shape=shape, dtype=np.float32)
     )
     with quiet():
-        traced = torch.jit.trace(graph, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
-        model = ct.convert(
-            traced,
-            inputs=[source],
-            outputs=[ct.TensorType(name, dtype=np.float32) for name in names],
-            minimum_deployment_target=ct.target.iOS16,
-            compute_precision=ct.precision.FLOAT16 if precision == "fp16" else ct.precision.FLOAT32,
-            pass_pipeline=pipeline(),
-            skip_model_load=True,
-        )
+        try:
+            traced = torch.jit.trace(graph, torch.zeros(shape), check_trace=False)  # type: ignore[no-untyped-call]
+            model = ct.convert(
+                traced,
+                inputs=[source],
+                outputs=[ct.TensorType(name, dtype=np.float32) for name in names],
+                minimum_deployment_target=ct.target.iOS16,
+                compute_precision=ct.precision.FLOAT16 if precision == "fp16" else ct.precision.FLOAT32,
+                pass_pipeline=pipeline(),
+                skip_model_load=True,
+            )
+        except (RuntimeError, ValueError, NotImplementedError) as error:
+            raise ConvertError(f"Core ML conversion failed: {error}", context=spec.name) from error
         if weights_bits is not None:
             model = compressed(model, weights_bits)
         _describe_to_reader(model, spec, layout=layout, image_input=image_input)
