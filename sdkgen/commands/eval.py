@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import typer
 
@@ -16,6 +16,8 @@ from sdkgen.spec.registry import load_model
 
 if TYPE_CHECKING:
     from sdkgen.backends.base import Backend
+
+Backends: TypeAlias = Literal["litert", "litert-gpu", "onnx", "coreml", "torch"]
 
 AREAS = {"all": 0.0, "front": 0.20, "rear": 0.05}
 """The smallest faces that the BlazeFace paper considers, as a share of the image, by the camera's side."""
@@ -33,10 +35,8 @@ def evaluate(
     ),
     images: Path | None = typer.Option(None, "--images", help="The folder that the labels' image names start from."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
-    backend: Literal["litert", "torch", "onnx"] = typer.Option("litert", "--backend", help="What runs the model."),
-    against: Literal["torch", "litert", "onnx"] | None = typer.Option(
-        None, "--against", help="Also compare every face with another backend's."
-    ),
+    backend: Backends = typer.Option("litert", "--backend", help="What runs the model."),
+    against: Backends | None = typer.Option(None, "--against", help="Also compare every face with another backend's."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the artifact's weights."),
     weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
     trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
@@ -110,7 +110,7 @@ class _Source:
     """What a backend runs, converted once however many threads run it."""
 
     def __init__(self, spec: ModelSpec, name: str, precision: Precision, weights: Path | None, trust: bool) -> None:
-        from sdkgen.convert import convert
+        from sdkgen.backends.opening import RUNTIMES
 
         self._spec = spec
         self._name = name
@@ -121,8 +121,9 @@ class _Source:
 
             self._network = load(spec, weights, trust=trust)
         else:
-            form: Literal["tflite", "onnx"] = "tflite" if name == "litert" else "onnx"
-            self._artifact = convert(spec, form, precision=precision, weights=weights, trust=trust)
+            from sdkgen.convert import convert
+
+            self._artifact = convert(spec, RUNTIMES[name], precision=precision, weights=weights, trust=trust)
         self.sha256 = self._artifact.record.sha256 if self._artifact else None
         self.precision = precision if self._artifact else "fp32"
         self.key = [name, self.sha256, str(weights)]
@@ -133,13 +134,9 @@ class _Source:
             from sdkgen.backends.torch_backend import TorchBackend
 
             return TorchBackend(self._network, self._spec)
-        if self._name == "onnx":
-            from sdkgen.backends.onnx import OnnxBackend
+        from sdkgen.backends.opening import open_artifact
 
-            return OnnxBackend(self._artifact.path)
-        from sdkgen.backends.litert import LiteRtBackend
-
-        return LiteRtBackend(self._artifact.path, self._spec)
+        return open_artifact(self._name, self._artifact.path, self._spec)
 
 
 def _area(text: str) -> float:
