@@ -1,0 +1,80 @@
+"""``sdkgen eval`` and ``sdkgen report --paper`` as they are called."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests import photographs
+from tests.conftest import Run
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Write the astronaut, labelled with the box and score that MediaPipe's own detection gives."""
+    Image.fromarray(photographs.astronaut()).save(tmp_path / "a.png")
+    Image.fromarray(photographs.rocket()).save(tmp_path / "rocket.png")
+    rows = ["image,x,y,width,height", "a.png,177.6,82.9,95.3,95.3", "rocket.png,,,,", "gone.png,1,1,5,5"]
+    (tmp_path / "labels.csv").write_text("\n".join(rows))
+    return tmp_path / "labels.csv"
+
+
+@pytest.mark.slow
+@pytest.mark.network
+def test_figures_report_and_page(labels: Path, run: Run, tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+    done = run("eval", "--data", labels, "--json", "--html", page, "--views", 2)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert report["precision"]["ap50"] == 1.0
+    assert report["precision"]["at_own_threshold"]["recall"] == 1.0
+    assert (report["images"], report["unreadable"]["counts"]) == (2, {"missing image": 1})
+    assert report["model"] == {"name": "blazeface-front", "title": report["model"]["title"], "trained": True}
+    text = page.read_text()
+    assert "100.00 %" in text
+    assert "gone.png" in text
+    again = json.loads(run("eval", "--data", labels, "--json", "--views", 2, "--jobs", 1).stdout)
+    assert {**again, "timing": None} == {**report, "timing": None}
+    (tmp_path / "e.json").write_text(done.stdout)
+    paper = run("report", "--paper", "--evaluation", tmp_path / "e.json", SDKGEN_STORE=str(tmp_path / "none.sqlite"))
+    assert paper.returncode == 0, paper.stderr
+    assert "100.00 %" in paper.stdout
+    assert "97.95 %" in paper.stdout
+
+
+@pytest.mark.parametrize("model", ["mobilenetv2-ssd", "blazeface-paper"])
+def test_an_untrained_model_is_refused(labels: Path, run: Run, model: str) -> None:
+    done = run("eval", "--data", labels, "--model", model)
+    assert done.returncode == 1
+    assert "untrained-model" in done.stderr
+    assert "--weights" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--data", "nowhere"), "no such file"),
+        (("--data", "{labels}", "--model", "face-landmark"), "does not detect faces"),
+        (("--data", "{labels}", "--min-face-area", "huge"), "no share"),
+        (("--data", "{labels}", "--format", "coco"), "JSON"),
+    ],
+)
+def test_what_cannot_be_meant_is_an_error(labels: Path, run: Run, options: tuple[str, ...], message: str) -> None:
+    done = run("eval", *(option.format(labels=labels) for option in options))
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+
+
+def test_the_paper_s_tables_need_no_measurement(run: Run, tmp_path: Path) -> None:
+    store = str(tmp_path / "none.sqlite")
+    done = run("report", "--paper", "--format", "json", SDKGEN_STORE=store)
+    assert done.returncode == 0, done.stderr
+    tables = json.loads(done.stdout)
+    assert [table["title"].split(" of ")[0] for table in tables] == ["Table 1", "Table 2", "Table 3"]
+    markdown = run("report", "--paper", "--format", "markdown", "--out", tmp_path / "t.md", SDKGEN_STORE=store)
+    assert markdown.returncode == 0
+    assert "Huawei P20 | 21.3 | 5.8 |" in (tmp_path / "t.md").read_text()
+    assert run("report", "--paper", "--format", "csv", SDKGEN_STORE=store).returncode == 2
