@@ -91,7 +91,7 @@ def _identify_android(transport: Transport) -> Identity:
             "opencl": _FIRST_OF.format(_OPENCL),
             "opencl_linux": _FIRST_OF.format(_OPENCL_LINUX),
         },
-        timeout=60,
+        timeout=30,
     )
     told = {name: short(said[name]) for name in _PROPERTIES}
     gles = short((said["surface"] or "").partition("GLES:")[2])
@@ -136,7 +136,7 @@ def _identify_machine(transport: Transport) -> Identity:
             "summary": "vulkaninfo --summary",
             "opencl": _FIRST_OF.format(_OPENCL_LINUX),
         },
-        timeout=60,
+        timeout=30,
     )
     first = dict(
         re.findall(

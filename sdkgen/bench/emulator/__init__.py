@@ -12,14 +12,15 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 
 from sdkgen import console
 from sdkgen.bench.emulator import root, store, system
 from sdkgen.bench.emulator.store import Device
-from sdkgen.bench.errors import EmulatorError
+from sdkgen.bench.errors import DeviceError, EmulatorError
 from sdkgen.bench.locks import locked
+from sdkgen.bench.transport.server import Server
 from sdkgen.errors import UsageError
 from sdkgen.files import whole_folder
 from sdkgen.spec.device import load_recipe, recipe_names
@@ -140,7 +141,7 @@ def _failure(device: Device, said: str) -> EmulatorError:
 
 def _halt(device: Device) -> None:
     """End the device's process: the kernel ends everything in its namespaces with it."""
-    process = device.process
+    process, serial = device.process, device.serial
     if process is not None:
         for end, seconds in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
             os.kill(process, end)
@@ -151,4 +152,14 @@ def _halt(device: Device) -> None:
                 break
         else:
             raise EmulatorError("it does not stop", context=device.name, hint=f"End the process {process}.")
+    if serial is not None:
+        _forget(serial)
     (device.folder / "running").unlink(missing_ok=True)
+
+
+def _forget(serial: str) -> None:
+    """Have the adb server, if one runs, give up a device that is gone; it would list it as offline for ever."""
+    server = Server()
+    if server.near and server.answers():
+        with suppress(DeviceError):
+            server.disconnect(serial)

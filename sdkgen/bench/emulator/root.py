@@ -10,6 +10,7 @@ from pathlib import Path
 
 from sdkgen import cache, console
 from sdkgen.bench.errors import EmulatorError
+from sdkgen.bench.locks import locked
 from sdkgen.files import sha256_json, whole_folder
 from sdkgen.spec.device import Recipe
 
@@ -17,6 +18,8 @@ _SUITE = "trixie"
 _PACKAGES = ("adbd", "procps")
 """Android's daemon, and the process tools that a phone's toybox has."""
 _GPU_PACKAGES = ("mesa-vulkan-drivers", "vulkan-tools")
+_PATIENCE = 1800.0
+"""Seconds to wait while another process makes the same root."""
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _QEMU = {"arm64": "qemu-aarch64", "amd64": "qemu-x86_64"}
 _MACHINES = {"amd64": ("x86_64", "AMD64"), "arm64": ("aarch64", "arm64")}
@@ -36,13 +39,16 @@ def base(recipe: Recipe) -> Path:
     }
     key = sha256_json(plan)
     unpacked = cache.root() / "roots-unpacked" / key
-    if unpacked.is_dir():
+    # Two who make one root at once would put the second in the place of the first, under the devices that stand on it.
+    busy = f"the Debian root for {recipe.architecture}"
+    with locked(unpacked.with_suffix(".lock"), busy, str(unpacked), wait=_PATIENCE):
+        if unpacked.is_dir():
+            return unpacked
+        archive = cache.make("roots", key, lambda folder: _build(plan, folder / "root.tar"))
+        with console.status(f"unpacking the Debian root for {recipe.architecture}"), whole_folder(unpacked) as work:
+            # Devices get nodes of their own in /dev; an ordinary user could not make these, nor give files away.
+            _run(["tar", "-xf", str(archive / "root.tar"), "-C", str(work), "--no-same-owner", "--exclude=./dev/*"])
         return unpacked
-    archive = cache.make("roots", key, lambda folder: _build(plan, folder / "root.tar"))
-    with console.status(f"unpacking the Debian root for {recipe.architecture}"), whole_folder(unpacked) as work:
-        # Devices get nodes of their own in /dev; an ordinary user could not make these, nor give files away.
-        _run(["tar", "-xf", str(archive / "root.tar"), "-C", str(work), "--no-same-owner", "--exclude=./dev/*"])
-    return unpacked
 
 
 def ensure_runnable(architecture: str) -> None:

@@ -8,6 +8,7 @@ with closing(found[0].open()) as device:
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
 
@@ -59,6 +60,10 @@ class Found:
             return Local()
         if self.kind == "adb-direct":
             return AdbDirect(self.serial)
+        if self.kind == "coreml":
+            raise DeviceError(
+                "an iPhone has no shell", context=self.serial, hint="Measure it on a Mac, through sdkgen.bench.iphone."
+            )
         return AdbServer(Server(), self.serial)
 
 
@@ -75,7 +80,9 @@ def connected(way: Way = "auto", *, local: bool = True) -> list[Found]:
         states = server.states()
         for serial in _emulated() if server.near else ():
             if states.get(serial) != READY:
-                server.revive(serial)
+                # One that does not answer is listed as it is, and must not hide the others.
+                with suppress(DeviceError):
+                    server.revive(serial)
         found = [Found(serial, "adb-server", state) for serial, state in server.states().items()]
     return sorted(found, key=lambda one: one.serial) + ([Found(LOCAL, "local")] if local else [])
 

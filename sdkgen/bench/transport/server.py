@@ -83,12 +83,16 @@ class Server:
         """Have the server connect to HOST:PORT and return what it says about it."""
         return self._ask(f"host:connect:{address}", timeout=10)
 
+    def disconnect(self, address: str) -> None:
+        """Have the server give up HOST:PORT. Raises ``DeviceError`` if it does not know it."""
+        self._ask(f"host:disconnect:{address}")
+
     def revive(self, serial: str) -> None:
         """Have the server connect anew to a device on the network that it lost; leave others to the server itself."""
         if not OVER_TCP.match(serial) or (state := self.states().get(serial)) == READY:
             return
         if state is not None:
-            self._ask(f"host:disconnect:{serial}")
+            self.disconnect(serial)
         self.connect(serial)
 
     def _ask(self, request: str, timeout: float = 5) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sdkgen.bench import emulator
+from sdkgen.bench import emulator, survey
 from sdkgen.bench.device import identify
 from sdkgen.bench.emulator import Device
 from sdkgen.bench.errors import DeviceError, DeviceGone
@@ -164,6 +164,19 @@ def test_a_property_full_of_escape_codes_and_html(twin: Device, way: str, run: R
     finally:
         emulator.stop("twin")
         emulator.start("twin")
+
+
+def test_a_frozen_device_does_not_hide_the_others(maple: Device, twin: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(survey, "identify", lambda phone: phone.shell("true", timeout=2) and identify(phone))
+    process = daemon(twin)
+    os.kill(process, signal.SIGSTOP)
+    try:
+        seen = {one.found.serial: one for one in survey.survey()}
+    finally:
+        os.kill(process, signal.SIGCONT)
+    assert seen[maple.serial or ""].identity is not None
+    assert seen[twin.serial or ""].state in ("timeout", "offline")
+    assert seen[twin.serial or ""].remedy
 
 
 def test_the_adb_server_outlived_all_of_this(phone: Transport) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+from adbutils import AdbError
 
 from sdkgen.bench.emulator import Device
 from sdkgen.bench.errors import DeviceError, DeviceFull, TransportTimeout
@@ -150,6 +152,34 @@ def test_two_devices_at_once(maple: Device, twin: Device, way: str, tmp_path: Pa
     with ThreadPoolExecutor() as pool:
         serials = list(pool.map(there_and_back, (maple, twin)))
     assert serials == [f"{device.serial_number}\n".encode() for device in (maple, twin)]
+
+
+def test_with_an_adb_binary_a_server_is_started_and_without_one_none_is_needed(
+    maple: Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", port)
+    # First with a machine that has no adb: nothing on PATH, and not the one in adbutils' wheel.
+    with monkeypatch.context() as patch:
+        patch.setattr("adbutils.adb_path", no_adb)
+        (found,) = (one for one in connected() if one.serial == maple.serial)
+        assert found.kind == "adb-direct"
+        with closing(found.open()) as phone:
+            assert phone.shell("echo on").text == "on"
+        with pytest.raises(DeviceError, match="no adb server answers, and none can be started"):
+            connected("server")
+    try:
+        (found,) = (one for one in connected() if one.serial == maple.serial)
+        assert (found.kind, found.state) == ("adb-server", "device")
+        with closing(found.open()) as phone:
+            assert phone.shell("echo on").text == "on"
+    finally:
+        adb("kill-server")
+
+
+def no_adb() -> str:
+    raise AdbError("No adb exe could be found")
 
 
 def test_debians_own_client(maple: Device, big: Path, tmp_path: Path) -> None:
