@@ -91,7 +91,8 @@ def golden(session: nox.Session) -> None:
     """Write the golden vectors anew, and check what was written."""
     install(session, *DEV)
     session.run("python", "-m", "tests.golden.generate")
-    session.run("pytest", "tests/golden", *session.posargs)
+    session.run("python", "-m", "tests.swift.golden")
+    session.run("pytest", "tests/golden", "tests/render/test_swift.py", *session.posargs)
 
 
 @nox.session(python=PYTHON)

@@ -1,6 +1,6 @@
 import XCTest
 
-// What the performance test uses of XCTest that only Apple's has. It is compiled here, not run.
+// What the performance test uses that only Apple's XCTest and Foundation have. It is compiled here, not run.
 
 final class XCTAttachment {
     enum Lifetime { case keepAlways }
@@ -11,4 +11,9 @@ final class XCTAttachment {
 
 extension XCTestCase {
     func add(_ attachment: XCTAttachment) {}
+}
+
+extension ProcessInfo {
+    enum ThermalState: Int { case nominal }
+    var thermalState: ThermalState { .nominal }
 }

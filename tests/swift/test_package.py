@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import json
+import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,11 +50,11 @@ def test_golden_vectors_and_detector(swift: Swift, model: str, layout: Layout, t
     env = {"GOLDEN": str(GOLDEN)}
     # Both language modes are held to: Swift 6 in debug, Swift 5 in release.
     debug = ["swift", "test", "--skip", "PerformanceTests"]
-    said = _run(swift, debug, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "6"})
+    said = _test(swift, debug, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "6"})
     assert "'PostprocessorTests' passed" in said
     assert "'StreamTests' passed" in said
     release = [*debug, "--configuration", "release", "-Xswiftc", "-enable-testing"]
-    assert "'PostprocessorTests' passed" in _run(
+    assert "'PostprocessorTests' passed" in _test(
         swift, release, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "5"}
     )
 
@@ -62,14 +64,43 @@ def test_package_itself_builds_and_passes_its_tests(swift: Swift, name: str, tmp
     folder = render("blazeface-front", "standard", tmp_path / "package", name=name)
     for flags in ((), ("--configuration", "release", "-Xswiftc", "-enable-testing")):
         command = ["swift", "test", *flags, "-Xswiftc", "-warnings-as-errors"]
-        assert "'CoreTests' passed" in _run(swift, command, folder)
+        assert "'CoreTests' passed" in _test(swift, command, folder)
+
+
+def test_manifest_as_a_mac_reads_it(swift: Swift, bundle: Path, tmp_path: Path) -> None:
+    folder = tmp_path / NAME
+    shutil.copytree(bundle, folder)
+    manifest = folder / "Package.swift"
+    manifest.write_text(manifest.read_text().replace("#if canImport(Darwin)", "#if canImport(Foundation)"))
+    resources = folder / "Sources" / NAME / "Resources"
+    packages = {path.name for path in resources.glob("*.mlpackage")}
+
+    command = ["swift", "package", "describe", "--type", "json"]
+
+    def describe(**env: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(_run(swift, command, folder, env=env).stdout)
+        return {target["name"]: target for target in found["targets"]}
+
+    def shipped(target: dict[str, Any]) -> set[str]:
+        return {Path(resource["path"]).name for resource in target["resources"]}
+
+    always = {"selftest.bin", "PrivacyInfo.xcprivacy"}
+    assert shipped(describe()[NAME]) == packages | always
+    single = describe(SDKGEN_FRAMEWORK="1")
+    assert list(single) == [NAME]
+    assert "BlazeFaceCore/Face.swift" in single[NAME]["sources"]
+    assert shipped(single[NAME]) == packages | always
+    for package in packages:
+        (resources / package).with_suffix(".mlmodelc").mkdir()
+    compiled = {Path(package).with_suffix(".mlmodelc").name for package in packages}
+    assert shipped(describe()[NAME]) == compiled | always
 
 
 @pytest.mark.parametrize("variant", [{"HARNESS_PLATFORM": "macOS"}, {"HARNESS_FRAMEWORK": "1"}])
 def test_other_ways_to_build_compile(swift: Swift, bundle: Path, variant: dict[str, str]) -> None:
     scratch = ["--scratch-path", f".build-{'-'.join(variant).lower()}"]
     folder = assemble(bundle, work_folder())
-    assert "error:" not in _run(swift, ["swift", "build", *scratch, "--target", NAME], folder, env=variant)
+    _run(swift, ["swift", "build", *scratch, "--target", NAME], folder, env=variant)
 
 
 def test_sources_are_formatted(swift: Swift, bundle: Path) -> None:
@@ -101,7 +132,7 @@ def _symbol_graphs(swift: Swift, bundle: Path) -> Path:
     _run(swift, ["swift", "build", "--target", NAME], folder)
     graphs = folder / ".symbol-graphs"
     graphs.mkdir(exist_ok=True)
-    info = json.loads(_run(swift, ["swiftc", "-print-target-info"], folder))
+    info = json.loads(_run(swift, ["swiftc", "-print-target-info"], folder).stdout)
     for module in (NAME, f"{NAME}Core"):
         command = ["swift-symbolgraph-extract", "-module-name", module, "-I", ".build/debug/Modules"]
         options = ["-minimum-access-level", "public", "-skip-inherited-docs", "-skip-synthesized-members"]
@@ -112,11 +143,19 @@ def _symbol_graphs(swift: Swift, bundle: Path) -> Path:
 
 def _run(
     swift: Swift, command: Sequence[str], folder: Path, *, binds: Sequence[Path] = (), env: dict[str, str] | None = None
-) -> str:
+) -> subprocess.CompletedProcess[str]:
+    """Run a command that has to succeed; its last words are the failure's message."""
     try:
-        done = swift.run(command, folder, binds=binds, env=env)
+        return swift.run(command, folder, binds=binds, env=env)
     except subprocess.CalledProcessError as error:
         pytest.fail(f"{' '.join(command)} failed:\n{error.stdout[-8000:]}\n{error.stderr[-4000:]}", pytrace=False)
+
+
+def _test(
+    swift: Swift, command: Sequence[str], folder: Path, *, binds: Sequence[Path] = (), env: dict[str, str] | None = None
+) -> str:
+    """Run tests that have to pass, and return what they said."""
+    done = _run(swift, command, folder, binds=binds, env=env)
     return done.stdout + done.stderr
 
 

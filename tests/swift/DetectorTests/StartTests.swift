@@ -165,7 +165,7 @@ final class StartTests: XCTestCase {
         XCTAssertEqual(fake.loaded.count, 1)
     }
 
-    func testModelThatXcodeCompiledIsTakenAsItIs() async throws {
+    func testCompiledModelIsTakenAsItIs() async throws {
         let name = specification.resources[0].name
         let store = try ModelStore.damaged { folder in
             try FileManager.default.moveItem(

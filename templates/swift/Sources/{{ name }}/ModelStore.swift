@@ -2,7 +2,7 @@ import CoreML
 import CryptoKit
 import Foundation
 
-/// Finds the package's model, compiles it where Xcode has not, and loads it.
+/// Finds the package's model, compiles it where nobody has yet, and loads it.
 struct ModelStore: Sendable {
     let specification: ModelSpecification
     /// Where the resources are.
@@ -50,7 +50,7 @@ struct ModelStore: Sendable {
         return model
     }
 
-    /// Xcode compiles the model when it builds the app, `swift build` does not: then it is compiled at first start.
+    /// A model that was not compiled ahead of time is compiled at first start.
     private func loadCompiling(
         _ resource: ModelSpecification.Resource, _ configuration: MLModelConfiguration
     ) async throws -> MLModel {
@@ -99,7 +99,7 @@ struct ModelStore: Sendable {
         return cached
     }
 
-    /// Checks the hash of the weights that the model carries, which also survives compilation by Xcode.
+    /// Checks the hash of the weights that the model carries, which survives compilation.
     private func checkWeights(of model: MLModel, _ resource: ModelSpecification.Resource) throws {
         let metadata = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String]
         let found = metadata?["sdkgen.weights.sha256"] ?? "missing"

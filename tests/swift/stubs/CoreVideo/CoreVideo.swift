@@ -72,6 +72,7 @@ public final class CVBuffer {
     }
 }
 
+@discardableResult
 public func CVPixelBufferCreate(
     _ allocator: CFAllocator?, _ width: Int, _ height: Int, _ pixelFormatType: OSType,
     _ pixelBufferAttributes: CFDictionary?, _ pixelBufferOut: UnsafeMutablePointer<CVPixelBuffer?>
@@ -81,6 +82,7 @@ public func CVPixelBufferCreate(
     return kCVReturnSuccess
 }
 
+@discardableResult
 public func CVPixelBufferLockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVPixelBufferLockFlags) -> CVReturn {
     buffer.lock()
 }

@@ -1,0 +1,81 @@
+"""Times the Swift package's post-processing and sampling beside the Python reference and a plain port.
+
+    python -m benchmarks.swift.run
+
+Builds the package for blazeface-front for release, off a Mac (see tests/swift/harness.py), runs it on the golden
+vectors, and prints a table. A plain port is what one writes first: a sigmoid for every anchor, arrays of boxes, a sort,
+and non-maximum suppression that compares every pair.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sdkgen.detection.pipeline import faces
+from sdkgen.detection.preprocess import letterboxed
+from sdkgen.spec.registry import load_model
+from tests.swift.harness import CHECKOUT, NAME, Swift, assemble, render, work_folder
+
+GOLDEN = CHECKOUT / "tests" / "golden"
+MODEL = "blazeface-front"
+SCENES = {"no face": "no-face", "one face": "astronaut", "50 overlapping boxes": "overlaps"}
+
+
+def median_us(call: Callable[[], Any], seconds: float = 1.0) -> float:
+    """Return the median time of a call in microseconds, over about ``seconds``."""
+    call()
+    times = []
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        before = time.perf_counter()
+        call()
+        times.append(time.perf_counter() - before)
+    return statistics.median(times) * 1e6
+
+
+def reference() -> dict[str, float]:
+    """Return the medians of the Python reference, by the names of the Swift measurements."""
+    spec = load_model(MODEL)
+    found: dict[str, float] = {}
+    for scene, file in SCENES.items():
+        outputs = {
+            output.name: np.fromfile(GOLDEN / MODEL / f"{file}.{output.name}.f32", "<f4").reshape(output.shape)
+            for output in spec.outputs
+        }
+        found[f"decode and blend, {scene}"] = median_us(lambda: faces(outputs, spec, 1280, 720))  # noqa: B023
+    image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
+    found["sample 1280 × 720 BGRA"] = median_us(lambda: letterboxed(image, spec.input))
+    return found
+
+
+def swift() -> list[dict[str, Any]]:
+    """Return what the Swift benchmark measured, built for release."""
+    tool_chain = Swift.find()
+    with tempfile.TemporaryDirectory() as work:
+        folder = assemble(render(MODEL, "standard", Path(work) / NAME), work_folder())
+    tool_chain.run(["swift", "build", "--configuration", "release", "--product", "Benchmark"], folder)
+    done = tool_chain.run([".build/release/Benchmark", str(GOLDEN)], folder, binds=[GOLDEN])
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+def main() -> None:
+    """Print the table."""
+    measured, python = swift(), reference()
+    print("| | Swift, median | p90 | allocations | Python reference |")
+    print("| --- | --: | --: | --: | --: |")
+    for row in measured:
+        beside = f"{python[row['name']]:.0f} µs" if row["name"] in python else ""
+        times = f"{row['median_us']:.1f} µs | {row['p90_us']:.1f} µs"
+        print(f"| {row['name']} | {times} | {row['allocations']:.0f} | {beside} |")
+
+
+if __name__ == "__main__":
+    main()
