@@ -16,9 +16,18 @@ from sdkgen.bench import statistics
 from sdkgen.bench.health import Health
 from sdkgen.bench.store import Provenance, Store, StoredRun, StoredSession
 from sdkgen.errors import UsageError, nearest
+from sdkgen.spec.registry import load_model, model_names
 
 Verdict: TypeAlias = Literal[
-    "throttled", "hot", "unstable", "not settled", "partly on CPU", "few sessions", "incomplete", "summary only"
+    "throttled",
+    "hot",
+    "unstable",
+    "not settled",
+    "partly on CPU",
+    "few sessions",
+    "incomplete",
+    "summary only",
+    "untrained",
 ]
 
 THROTTLED_CLOCK = 0.85
@@ -224,6 +233,8 @@ def _verdicts(
         found.append("incomplete")
     if good and not raw:
         found.append("summary only")
+    if (model := sessions[0].model) in model_names() and not load_model(model).trained:
+        found.append("untrained")
     return found
 
 
