@@ -116,9 +116,7 @@ def _corners(face: Detection) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array([x, y, x + width, y + height])
 
 
-def test_half_package_is_in_half() -> None:
-    """A conversion in float32 before it must not leave it in float32, too."""
-    coremltools()
+def test_half_package_computes_in_half_and_gives_float32() -> None:
     program = read(built("blazeface-front", "fp16").path)
     assert {str(o.dtypes[0]) for o in program.operations if o.type == "conv"} == {"float16"}
     assert {record.dtype for record in program.outputs} == {"float32"}
@@ -254,6 +252,21 @@ def test_network_of_another_build_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(ConvertError, match="landmarks"):
         coreml.convert(Doubled().eval(), load_model("face-landmark"), tmp_path / "x.mlpackage")
+
+
+def test_operation_that_core_ml_lacks_is_named(tmp_path: Path) -> None:
+    class Bessel(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = network("face-landmark")
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+            landmarks, presence = self.inner(x)
+            return torch.special.bessel_j0(landmarks), presence
+
+    with pytest.raises(ConvertError, match="bessel_j0"):
+        coreml.convert(Bessel().eval(), load_model("face-landmark"), tmp_path / "x.mlpackage")
+    assert not list(tmp_path.iterdir())
 
 
 def test_target_inside_a_file_is_refused(tmp_path: Path) -> None:
