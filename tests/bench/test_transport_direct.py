@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import socket
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from adb_shell import adb_device, exceptions
 
 from sdkgen.bench import transport
-from sdkgen.bench.errors import DeviceGone, DeviceOffline, DeviceUnauthorized
+from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized
 from sdkgen.bench.transport import direct
 from sdkgen.bench.transport.direct import AdbDirect
 from sdkgen.bench.transport.keys import create_key
@@ -61,6 +64,37 @@ def test_something_else_at_the_port_is_no_crash() -> None:
 
     with listening(web) as port, pytest.raises(DeviceGone):
         AdbDirect(f"127.0.0.1:{port}").shell("true")
+
+
+class USBError(Exception): ...
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        (USBError("LIBUSB_ERROR_BUSY"), DeviceOffline),
+        (exceptions.UsbDeviceNotFoundError("no such device"), DeviceGone),
+        (exceptions.UsbReadFailedError("bulk read failed", USBError()), DeviceGone),
+    ],
+)
+def test_usb_that_refuses(monkeypatch: pytest.MonkeyPatch, failure: Exception, kind: type[DeviceError]) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise failure
+
+    monkeypatch.setitem(sys.modules, "usb1", SimpleNamespace(USBError=USBError))
+    monkeypatch.setattr(adb_device, "AdbDeviceUsb", refuse)
+    with pytest.raises(kind) as caught:
+        AdbDirect("R5CT1234567").shell("true")
+    assert caught.value.context == "R5CT1234567"
+
+
+def test_usb_devices_are_found_where_libusb1_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    devices = [SimpleNamespace(serial_number="R5CT1234567"), SimpleNamespace(serial_number=None)]
+    usb = SimpleNamespace(UsbTransport=SimpleNamespace(find_all_adb_devices=lambda: devices))
+    monkeypatch.setitem(sys.modules, "adb_shell.transport.usb_transport", usb)
+    assert direct.usb_serials() == ["R5CT1234567"]
+    monkeypatch.setitem(sys.modules, "adb_shell.transport.usb_transport", None)
+    assert direct.usb_serials() == []
 
 
 def test_nobody_at_the_port() -> None:

@@ -100,6 +100,7 @@ class AdbDirect:
             exceptions.InvalidChecksumError,
             exceptions.InvalidCommandError,
             exceptions.InvalidResponseError,
+            exceptions.UsbDeviceNotFoundError,
             exceptions.UsbReadFailedError,
             exceptions.UsbWriteFailedError,
         )
@@ -111,6 +112,13 @@ class AdbDirect:
             self.close()
             raise TransportTimeout(
                 late, context=self.serial, hint="Give it more time, or restart the device."
+            ) from error
+        except _usb_errors() as error:
+            self.close()
+            raise DeviceOffline(
+                f"USB refuses the device: {error}",
+                context=self.serial,
+                hint="If an adb server holds it, use that (--transport server); else let your user open USB devices.",
             ) from error
         except (*broken, OSError, EOFError, struct.error) as error:
             self.close()
@@ -187,6 +195,15 @@ def usb_serials() -> list[str]:
     except (ImportError, OSError):
         return []
     return [device.serial_number for device in UsbTransport.find_all_adb_devices() if device.serial_number]
+
+
+def _usb_errors() -> tuple[type[Exception], ...]:
+    """Return what libusb1 raises; nothing where it is not installed."""
+    try:
+        import usb1
+    except (ImportError, OSError):
+        return ()
+    return (usb1.USBError,)
 
 
 def _unauthorized(serial: str) -> DeviceUnauthorized:

@@ -52,11 +52,12 @@ def check_space(device: Transport, source: Path, target: str) -> None:
     A device may also say so itself, but only after it has been sent everything.
     """
     folder = quote(target.rpartition("/")[0] or "/")
-    done = device.shell(f"mkdir -p {folder} && : > {quote(target)} && df -kP {folder}")
+    done = device.shell(f"mkdir -p {folder} && : > {quote(target)} || exit; df -kP {folder} 2>/dev/null; true")
     if done.exit_code:
         raise file_error(device.serial, target, done.stderr.decode("utf-8", errors="replace").strip())
-    free = done.text.splitlines()[-1].split()[3]
-    if free.isdigit() and int(free) * 1024 < source.stat().st_size:
+    # The last line is the file system's: device, size, used, free, … A device whose df is too old prints none.
+    free = "".join(done.text.rpartition("\n")[2].split()[3:4])
+    if free.isdecimal() and int(free) * 1024 < source.stat().st_size:
         device.shell(f"rm -f {quote(target)}")
         raise file_error(device.serial, target, "No space left on device")
 
