@@ -19,7 +19,7 @@ DRIFT = 0.02
 """Warm-up ends once the medians of two windows differ by less than this share."""
 MARGIN_SECONDS = 120.0
 """What a session may take beside its timed runs before it is given up: initialising, compiling kernels, warming up."""
-SLOWEST_RUN_SECONDS = 2.0
+SLOWEST_RUN_SECONDS = 5.0
 """A run that takes longer than this on average is taken for a hang."""
 
 

@@ -36,6 +36,10 @@ class Runner(Protocol):
     def name(self) -> str:
         """What results say measured them."""
 
+    @property
+    def prints(self) -> bool:
+        """Whether its results are among what it prints, not only in the file."""
+
     def files(self, system: System, abi: str) -> Mapping[str, Path]:
         """Return the files to bring to a device, by name; the first is the program.
 
@@ -53,6 +57,7 @@ class LiteRtRunner:
     """sdkgen's own runner over LiteRT's C API."""
 
     name = "litert"
+    prints = False
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:
         """See ``Runner.files``."""
@@ -88,6 +93,7 @@ class BenchmarkModel:
 
     path: Path
     name: str = "benchmark_model"
+    prints: bool = True
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:  # noqa: ARG002
         """See ``Runner.files``."""

@@ -20,10 +20,9 @@ from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner import CONSOLE, LOG, OUT, Place, exit_failure
 from sdkgen.bench.samples import Recording, garbage, parse
-from sdkgen.bench.transport.base import Completed
 from sdkgen.bench.workspace import TRANSIENT, Workspace, sha256s
 from sdkgen.errors import SdkgenError
-from sdkgen.files import sha256_path
+from sdkgen.files import sha256_bytes, sha256_path
 
 POLL_SECONDS = 0.4
 """How often a running session is looked at: often enough to end soon, seldom enough not to disturb."""
@@ -70,7 +69,7 @@ class Session:
         self._folder = f"{workspace.root}/sessions/{uuid.uuid4().hex}"
         self._seen = b""
         self._recording: Recording | None = None
-        self._reconnects = 0
+        self._reconnects = workspace.reconnects
         self._started = 0.0
         self._ended = 0.0
 
@@ -100,9 +99,9 @@ class Session:
         start = (
             f"mkdir -p {home} {folder}/cache && chmod 700 {home} && cd {folder} || exit 1; "
             f"[ -e pid ] || setsid sh -c {shlex.quote(inside)} </dev/null >/dev/null 2>&1 & "
-            f"for i in 1 2 3 4 5 6 7 8 9 10; do [ -s {folder}/pid ] && exit 0; sleep 0.1; done; exit 1"
+            f"i=0; while [ $i -lt 100 ]; do [ -s {folder}/pid ] && exit 0; sleep 0.02; i=$((i + 1)); done; exit 1"
         )
-        done = self._shell(start)
+        done = self._workspace.shell(start)
         if done.exit_code != 0:
             hint = "Free space in /data/local/tmp, and check that the shell may write there."
             raise DeviceError(
@@ -148,7 +147,7 @@ class Session:
     def _look(self) -> str:
         """Read what the runner has written since the last look; return "running", "gone", or "rc N" at the end."""
         folder = shlex.quote(self._folder)
-        done = self._shell(
+        done = self._workspace.shell(
             f"cd {folder} || exit 1; if [ -f rc ]; then read c <rc; echo rc $c; "
             f"elif kill -0 $(cat pid) 2>/dev/null; then echo running; else echo gone; fi; "
             f"tail -c +{len(self._seen) + 1} {OUT} 2>/dev/null"
@@ -168,20 +167,18 @@ class Session:
 
     def _collect(self, code: int) -> Outcome:
         """Bring the results home, compare their sha256, and read them."""
-        names = (OUT, LOG, CONSOLE)
-        listed = self._shell(
+        workspace, names = self._workspace, (OUT, LOG, CONSOLE)
+        listed = self._workspace.shell(
             f"cd {shlex.quote(self._folder)} && touch {' '.join(names)} && sha256sum {' '.join(names)}"
         )
         wanted = sha256s(listed.text)
         with tempfile.TemporaryDirectory(prefix="sdkgen-") as scratch:
-            data = {name: self._pull(name, Path(scratch), wanted.get(name, "")) for name in (OUT, CONSOLE)}
-            console, out = data[CONSOLE], data[OUT]
-            log = console
-            if code != 0:
-                log += self._pull(LOG, Path(scratch), wanted.get(LOG, ""))
+            needed = names if code != 0 else (OUT, CONSOLE) if workspace.runner.prints else (OUT,)
+            data = {name: self._bring(name, Path(scratch), wanted.get(name, "")) for name in needed}
+        out, console = data[OUT], data.get(CONSOLE, b"")
+        log = console + data.get(LOG, b"")
         text = log[-LOG_BYTES:].decode(errors="replace")
         self._seen = out or self._seen
-        workspace = self._workspace
         if code != 0:
             recording = _parsed(out)
             said = recording.failure
@@ -196,10 +193,13 @@ class Session:
         unfinished = garbage("it ended well, but its record is not finished")
         return self._outcome("failed", recording, unfinished, text)
 
-    def _pull(self, name: str, scratch: Path, sha256: str) -> bytes:
+    def _bring(self, name: str, scratch: Path, sha256: str) -> bytes:
+        """Return a file of the session, whose ``sha256`` is known; what was read already is not pulled again."""
+        if name == OUT and sha256_bytes(self._seen) == sha256:
+            return self._seen
         target = scratch / name
         self._workspace.again(lambda: self._workspace.transport.pull(f"{self._folder}/{name}", target))
-        if sha256 and sha256_path(target) != sha256:
+        if sha256_path(target) != sha256:
             raise DeviceError(
                 f"{name} arrived damaged: its sha256 is not the one on the device",
                 hint="Check the cable, and run the bench again.",
@@ -207,22 +207,15 @@ class Session:
             )
         return target.read_bytes()
 
-    def _shell(self, command: str) -> Completed:
-        transport = self._workspace.transport
-        try:
-            return transport.shell(command)
-        except TRANSIENT:
-            self._reconnects += 1
-            transport.reconnect(self._workspace.reconnect_seconds)
-            return transport.shell(command)
-
     def _kill(self) -> None:
         """Kill the runner and everything it started: it leads a process group of its own."""
-        self._shell(f"kill -9 -$(cat {shlex.quote(self._folder)}/pid) 2>/dev/null; rm -rf {shlex.quote(self._folder)}")
+        self._workspace.shell(
+            f"kill -9 -$(cat {shlex.quote(self._folder)}/pid) 2>/dev/null; rm -rf {shlex.quote(self._folder)}"
+        )
 
     def _remove(self) -> None:
         try:
-            self._shell(f"rm -rf {shlex.quote(self._folder)}")
+            self._workspace.shell(f"rm -rf {shlex.quote(self._folder)}")
         except DeviceError:
             return
 
@@ -242,7 +235,7 @@ class Session:
         log: str = "",
     ) -> Outcome:
         seconds = (self._ended or time.monotonic()) - self._started if self._started else 0.0
-        return Outcome(status, recording, error, log, self._reconnects, seconds)
+        return Outcome(status, recording, error, log, self._workspace.reconnects - self._reconnects, seconds)
 
 
 def _parsed(data: bytes) -> Recording:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from sdkgen.bench.errors import DeviceError, DeviceGone, TransportTimeout
+from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, TransportTimeout
 from sdkgen.bench.plan import Cell
 from sdkgen.bench.runner import Runner, folder_on
 from sdkgen.bench.runner_build import System
@@ -18,8 +18,10 @@ from sdkgen.files import sha256_json, sha256_path
 RECONNECT_SECONDS = 60.0
 """How long a device may stay away before its session is given up."""
 
-TRANSIENT = (DeviceGone, TransportTimeout)
+TRANSIENT = (DeviceGone, DeviceOffline, TransportTimeout)
 """What a reconnection may mend."""
+
+_ATTEMPTS = 3
 
 R = TypeVar("R")
 
@@ -34,6 +36,7 @@ class Workspace:
     kit: str
     files: Mapping[str, Path]
     reconnect_seconds: float = RECONNECT_SECONDS
+    reconnects: int = 0
 
     @property
     def program(self) -> str:
@@ -61,15 +64,17 @@ class Workspace:
         return self.again(lambda: self.transport.shell(command, timeout))
 
     def again(self, action: Callable[[], R]) -> R:
-        """Return what ``action`` returns, after one reconnection where the device went away meanwhile.
+        """Return what ``action`` returns, reconnecting where the device went away meanwhile, and counting that.
 
-        Raises ``DeviceGone`` if it does not come back.
+        Raises ``DeviceGone`` if it does not come back, or keeps going away.
         """
-        try:
-            return action()
-        except TRANSIENT:
-            self.transport.reconnect(self.reconnect_seconds)
-            return action()
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return action()
+            except TRANSIENT:
+                self.transport.reconnect(self.reconnect_seconds)
+                self.reconnects += 1
+        return action()
 
     def _push(self, source: Path, target: str, mode: int) -> None:
         self.again(lambda: self.transport.push(source, target, mode))

@@ -37,6 +37,7 @@ class ScriptRunner:
     results: bytes
     extra: str = ""
     name: str = "script"
+    prints: bool = False
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:  # noqa: ARG002
         program = self.folder / f"{self.script}.sh"

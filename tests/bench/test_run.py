@@ -15,6 +15,7 @@ import pytest
 from sdkgen.bench.store import Store
 from tests.bench.fake_runners import SCRIPTS
 from tests.bench.recordings import lines
+from tests.bench.test_benchmark_model import OUTPUT
 from tests.conftest import Run
 
 # Finds the runner's own options, then does what the script says: "$1" are results to play back, "$2" is --out.
@@ -177,3 +178,22 @@ def left(place: Path) -> list[str]:
     time.sleep(0.3)
     listed = subprocess.run(["ps", "-ewwo", "args"], capture_output=True, text=True, check=True).stdout
     return [line for line in listed.splitlines() if str(place) in line and "sdkgen-runner" in line and os.getpid()]
+
+
+def test_the_official_tool_is_a_runner_too(place: Path, run: Run) -> None:
+    tool = place / "benchmark_model"
+    tool.write_text(f"#!/bin/sh\ncat <<'END'\n{OUTPUT}END\n")
+    done = run(*arguments(place, "good"), "--runner", f"benchmark-model={tool}", "--backend", "gpu")
+    assert done.returncode == 0, done.stderr
+    assert "3.98" in done.stdout
+    assert "summary only" in done.stdout
+    tool.write_text("#!/bin/sh\necho Segmentation fault\n")
+    done = run(*arguments(place, "good"), "--runner", f"benchmark-model={tool}", "--backend", "gpu")
+    assert done.returncode == 1
+    assert "runner-garbage" in done.stderr
+
+
+def test_the_bench_never_loads_torch(place: Path, run: Run) -> None:
+    done = run(*arguments(place, "good", "--sessions", "1"), PYTHONPROFILEIMPORTTIME="1")
+    assert done.returncode == 0
+    assert "torch" not in {line.split("|")[-1].strip() for line in done.stderr.splitlines() if "|" in line}

@@ -209,3 +209,11 @@ def wait_for(true: Callable[[], object], seconds: float = 10) -> None:
     while not true():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.05)
+
+
+def test_results_that_arrive_damaged_are_refused(tmp_path: Path, model: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = workspace(tmp_path, model, "fail")
+    monkeypatch.setattr(Local, "pull", lambda _self, _source, target: target.write_bytes(b"bit rot"))
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.error is not None
+    assert outcome.error.reference == "damaged-transfer"
