@@ -163,7 +163,7 @@ def _manifest(request: Request, context: SdkContext, artifacts: tuple[ArtifactRe
         model=request.spec.name,
         target=request.target,
         runtime=context.runtime,
-        trained=request.spec.trained,
+        trained=request.spec.trained or request.weights is not None,
         outputs_layout=context.layout,
         artifacts=artifacts,
         tools=context.tools,

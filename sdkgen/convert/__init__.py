@@ -71,7 +71,7 @@ def convert(
             inputs=inputs,
             outputs=outputs,
             weights_sha256=weights_sha256,
-            trained=spec.trained,
+            trained=spec.trained or weights is not None,
         )
         (folder / _RECORD).write_text(record.model_dump_json(indent=1))
 

@@ -56,8 +56,8 @@ class MobileNetSsd(nn.Module):
         self.last = _activated(pointwise(channels, widths[at]))
         self.numbers = BOX_NUMBERS + 2 * len(detection.keypoints)
         pairs = [(widths[grid.stride], grid.per_cell) for grid in detection.grids]
-        self.score_heads = nn.ModuleList(pointwise(width, anchors) for width, anchors in pairs)
         self.box_heads = nn.ModuleList(pointwise(width, anchors * self.numbers) for width, anchors in pairs)
+        self.score_heads = nn.ModuleList(pointwise(width, anchors) for width, anchors in pairs)
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the feature map that each grid's heads look at, (1, channels, H / stride, W / stride)."""
@@ -77,7 +77,7 @@ class MobileNetSsd(nn.Module):
         return anchor_rows(self.box_heads, features, self.numbers), anchor_rows(self.score_heads, features, 1)
 
     def released_order(self) -> Iterator[nn.Module]:
-        """Yield the parametric layers in order: the order in which a file of weights must hold them."""
+        """Yield the parametric layers in the order in which this project's own .tflite of the network holds them."""
         return parametric_leaves(self)
 
 
