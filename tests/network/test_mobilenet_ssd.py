@@ -95,3 +95,9 @@ def test_the_paper_s_layout_is_its_table_4() -> None:
         expected += [(5, 5, 24, 24, side, side), (1, 1, 24, 96, side, side)]
     assert found[: len(expected)] == expected
     assert len(found) == len(expected) + 4
+
+
+def test_layers_are_in_the_order_of_the_file_that_is_made() -> None:
+    module = network.build(load_model("mobilenetv2-ssd"))
+    shapes = [tuple(layer.weight.shape[:2]) for layer in module.released_order() if isinstance(layer, nn.Conv2d)]
+    assert shapes[-4:] == [(32, 192), (96, 576), (2, 192), (6, 576)]
