@@ -1,0 +1,92 @@
+package com.example.blazeface
+
+import java.nio.ByteBuffer
+import java.util.Random
+import java.util.concurrent.TimeUnit
+import org.openjdk.jmh.annotations.Benchmark
+import org.openjdk.jmh.annotations.BenchmarkMode
+import org.openjdk.jmh.annotations.Fork
+import org.openjdk.jmh.annotations.Measurement
+import org.openjdk.jmh.annotations.Mode
+import org.openjdk.jmh.annotations.OutputTimeUnit
+import org.openjdk.jmh.annotations.Param
+import org.openjdk.jmh.annotations.Scope
+import org.openjdk.jmh.annotations.Setup
+import org.openjdk.jmh.annotations.State
+import org.openjdk.jmh.annotations.Warmup
+
+/** Decoding and blending of 896 anchors. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+open class Postprocessing {
+    /** Candidates above the threshold: four on one face, or fifty on several. */
+    @Param("4", "50")
+    var candidates: Int = 0
+
+    private val boxes = FloatArray(Model.ANCHORS * Model.BOX_NUMBERS)
+    private val scores = FloatArray(Model.ANCHORS)
+    private val outputs = arrayOf(boxes, scores)
+    private val letterbox = Letterbox(1280, 720)
+    private val postprocessor = Postprocessor(Model.MINIMUM_SCORE, Model.BLENDING_IOU, null)
+    private val plain = PlainPostprocessor()
+
+    @Setup
+    fun fill() {
+        val random = Random(7)
+        for (i in boxes.indices) boxes[i] = (random.nextGaussian() * 10).toFloat()
+        for (anchor in scores.indices) {
+            scores[anchor] = (-6 + random.nextGaussian()).toFloat()
+            boxes[anchor * Model.BOX_NUMBERS + 2] = 30f
+            boxes[anchor * Model.BOX_NUMBERS + 3] = 30f
+        }
+        // Neighbouring anchors see the same face.
+        repeat(candidates) { scores[(it / 10) * 170 + it % 10 * 2] = 2 + random.nextFloat() }
+    }
+
+    @Benchmark
+    fun library(): List<Face> = postprocessor.faces(outputs, letterbox)
+
+    @Benchmark
+    fun plainPort(): List<PlainPostprocessor.Detection> = plain.faces(boxes, scores)
+}
+
+/** A camera's frame of 1280 × 720 to the model's input. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+open class Preprocessing {
+    @Param("0", "90")
+    var rotation: Int = 0
+
+    private val preprocessor = Preprocessor()
+    private val input = FloatArray(Model.INPUT_NUMBERS)
+    private val y = plane(1280, 720, 1)
+    private val u = plane(1280, 360, 2)
+    private val v = plane(1280, 360, 2)
+    private val frame = Frame.yuv(1280, 720, y, u, v)
+    private val plain = PlainPreprocessor()
+
+    @Benchmark
+    fun library(): FloatArray {
+        preprocessor.process(frame, rotation, true, input)
+        return input
+    }
+
+    @Benchmark
+    fun plainPort(): FloatArray = plain.process(y, u, v, 1280, 720, rotation, true)
+
+    private fun plane(rowStride: Int, rows: Int, pixelStride: Int): Plane {
+        val bytes = ByteArray(rowStride * rows).also { Random(1).nextBytes(it) }
+        val buffer = ByteBuffer.allocateDirect(bytes.size)
+        buffer.put(bytes)
+        buffer.rewind()
+        return Plane(buffer, rowStride, pixelStride)
+    }
+}

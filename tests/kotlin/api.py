@@ -1,0 +1,47 @@
+"""The public interface of the compiled library, as text: what a release must not change by accident.
+
+``python -m tests.kotlin.api CLASSES SOURCES`` prints it; the committed one is ``api.txt``.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.kotlin.variants import PACKAGE
+
+DUMP = Path(__file__).with_name("api.txt")
+
+_PUBLIC = re.compile(r"^\s*public (?:[a-z]+ )*?(?:class|interface|object|companion object)\s*(\w*)", re.MULTILINE)
+_HIDDEN_CONSTRUCTOR = re.compile(r"class (\w+)(?: @\w+)? (?:internal|private) constructor")
+
+
+def dump(classes: Path, sources: Path) -> str:
+    """Return the public classes in ``classes`` with their public members, without what Kotlin calls internal.
+
+    ``sources`` is where the classes' sources are: the class files do not tell internal from public by themselves.
+    """
+    text = "\n".join(file.read_text() for file in sorted(sources.glob("*.kt")))
+    public = {name or "Companion" for name in _PUBLIC.findall(text)}
+    hidden = set(_HIDDEN_CONSTRUCTOR.findall(text))
+    files = sorted(
+        file for file in classes.joinpath(*PACKAGE.split(".")).glob("*.class") if set(file.stem.split("$")) <= public
+    )
+    listed = subprocess.run(["javap", "-public", *map(str, files)], capture_output=True, text=True, check=True).stdout
+    lines = []
+    for line in listed.splitlines():
+        # A dollar sign in a member's name: internal (mangled), or made by the compiler.
+        mangled = re.search(r"[\w$]*\$[\w$]*\(", line) and "(" in line.split("$")[-1]
+        constructor = re.match(r"\s+public (?:[\w.]+\.)?([\w$]+)\(", line)
+        if line.startswith("Compiled from") or (mangled and not line.endswith("{")):
+            continue
+        if constructor and (constructor[1].split("$")[-1] in hidden or "DefaultConstructorMarker" in line):
+            continue
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(dump(Path(sys.argv[1]), Path(sys.argv[2])))

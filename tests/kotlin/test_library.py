@@ -1,0 +1,78 @@
+"""Every variant of the Android library compiles, and the tests in src/ pass on the JVM."""
+
+from __future__ import annotations
+
+import subprocess
+import xml.etree.ElementTree as ET
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from sdkgen.render.kotlin import VERSIONS
+from tests.kotlin import api
+from tests.kotlin.maven import HERE, found, maven
+from tests.kotlin.variants import LAYOUTS, MODELS, PACKAGE, RUNTIMES, package_of, render_all
+from tests.toolchains import require
+
+pytestmark = [pytest.mark.kotlin, pytest.mark.slow]
+
+
+@dataclass(frozen=True)
+class Built:
+    variants: Path
+    done: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
+    """Render, compile and test all variants, once."""
+    require("kotlin", found(), "install a JDK (17 or later) and Maven")
+    variants = tmp_path_factory.mktemp("kotlin") / "variants"
+    render_all(variants)
+    return Built(variants, maven("clean", "package", variants=variants))
+
+
+def test_every_variant_compiles_and_the_tests_pass(built: Built) -> None:
+    assert built.done.returncode == 0, built.done.stdout[-8000:] + built.done.stderr[-2000:]
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("model", MODELS)
+def test_variant_was_among_what_was_compiled(built: Built, model: str, layout: str, runtime: str) -> None:
+    package = package_of(model, "merged" if layout == "merged" else "standard")
+    assert (HERE / runtime / "target" / "classes" / package.replace(".", "/") / "FaceDetector.class").is_file()
+    assert built.variants.is_dir()
+
+
+def test_no_test_was_left_out(built: Built) -> None:
+    assert built.done.returncode == 0
+    suites = [ET.parse(file).getroot() for file in (HERE / "litert" / "target" / "surefire-reports").glob("*.xml")]
+    ran = {suite.get("name", ""): int(suite.get("tests", "0")) for suite in suites}
+    assert all(suite.get("skipped") == "0" for suite in suites)
+    for model in MODELS:
+        for layout in LAYOUTS:
+            for test in ("PostprocessorGoldenTest", "PreprocessorGoldenTest", "EndToEndTest"):
+                assert ran.get(f"{package_of(model, layout)}.{test}") == 1
+    assert sum(ran.get(f"{PACKAGE}.{test}", 0) for test in ("StartupTest", "DetectTest", "LiveStreamTest")) >= 30
+
+
+def test_public_interface_is_the_committed_one(built: Built) -> None:
+    assert built.done.returncode == 0
+    sources = built.variants / "litert" / "main" / PACKAGE.replace(".", "/")
+    found_api = api.dump(HERE / "litert" / "target" / "classes", sources)
+    assert found_api == api.DUMP.read_text(), (
+        "if meant: python -m tests.kotlin.api CLASSES SOURCES > tests/kotlin/api.txt"
+    )
+
+
+def test_harness_uses_the_versions_that_the_bundle_names() -> None:
+    properties = ET.parse(HERE / "pom.xml").getroot().find("{*}properties")
+    assert properties is not None
+    value = {child.tag.split("}")[1]: child.text for child in properties}
+    assert value["kotlin.version"] == VERSIONS["kotlin"]
+    assert value["coroutines.version"] == VERSIONS["coroutines"]
+    assert value["tensorflow.version"] == VERSIONS["tensorflow_lite"]
+    assert value["tensorflow.gpu.api.version"] == VERSIONS["tensorflow_lite_gpu_api"]
+    assert value["android.version"] == VERSIONS["android_all"]

@@ -1,0 +1,94 @@
+"""The .aar: what is in it, what is not, and what is said where it cannot be made."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import xml.etree.ElementTree as ET
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from sdkgen.errors import SdkgenError
+from sdkgen.files import sha256_path
+from sdkgen.render import aar, kotlin, selftest
+from tests.kotlin.maven import found
+from tests.render.test_kotlin import context_of, stand_in
+from tests.toolchains import require
+
+ANDROID = "{http://schemas.android.com/apk/res/android}"
+
+
+@pytest.fixture(autouse=True)
+def golden_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selftest, "selftest", lambda *_given, **_options: b"stand-in for a self-test")
+
+
+@pytest.mark.kotlin
+@pytest.mark.slow
+@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str) -> None:
+    require("kotlin", found(), "install a JDK (17 or later) and Maven")
+    artifact = stand_in(tmp_path)
+    context = context_of(artifact, runtime)
+    kotlin.render(context, (artifact,), tmp_path / "bundle")
+    target = tmp_path / "BlazeFace.aar"
+    parts = aar.make_aar(context, tmp_path / "bundle", target)
+
+    with zipfile.ZipFile(target) as archive:
+        assert archive.testzip() is None
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        assert sorted(entries) == [
+            "AndroidManifest.xml",
+            "R.txt",
+            "assets/com_example_blazeface/blazeface-front.tflite",
+            "assets/com_example_blazeface/selftest.bin",
+            "classes.jar",
+            "proguard.txt",
+        ]
+        assert parts == {name: entry.compress_size for name, entry in entries.items()}
+        model = entries["assets/com_example_blazeface/blazeface-front.tflite"]
+        assert model.compress_type == zipfile.ZIP_STORED
+        assert archive.read(model) == artifact.path.read_bytes()
+        root = ET.fromstring(archive.read("AndroidManifest.xml"))
+        assert root.get("package") == context.package
+        sdk = root.find("uses-sdk")
+        assert sdk is not None
+        assert sdk.get(f"{ANDROID}minSdkVersion") == "24"
+        assert len(root.findall("application/uses-native-library")) == 3
+        assert b"-keep" in archive.read("proguard.txt")
+        classes = zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))).namelist()
+    # No stand-ins, no runtime, nothing but the library's own package; no native code whose pages could be misaligned.
+    own = [name for name in classes if name.startswith("com/example/blazeface/")]
+    assert set(classes) - set(own) == {"META-INF/BlazeFace.kotlin_module"}
+    for name in ("FaceDetector", "FaceDetectorOptions$Builder", "Face", "Frame", "Ladder", "Model"):
+        assert f"com/example/blazeface/{name}.class" in own
+    engine = {"litert": "LiteRtEngine", "tflite": "TfLiteEngine"}
+    assert f"com/example/blazeface/{engine[runtime]}.class" in own
+
+    first = sha256_path(target)
+    aar.make_aar(context, tmp_path / "bundle", target)
+    assert sha256_path(target) == first
+
+
+def test_missing_tool_chain_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = stand_in(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.delenv("JAVA_HOME", raising=False)
+    with pytest.raises(SdkgenError, match="a JDK and Maven cannot be found") as caught:
+        aar.make_aar(context_of(artifact), tmp_path, tmp_path / "x.aar")
+    assert caught.value.reference == "missing-toolchain"
+    assert not (tmp_path / "x.aar").exists()
+
+
+def test_failing_compiler_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    artifact = stand_in(tmp_path)
+    monkeypatch.setattr(aar, "_maven", lambda: "mvn")
+    failed = subprocess.CompletedProcess([], 1, stdout="[INFO] fine\n[ERROR] Foo.kt:1 \x1b[31mno\n", stderr="")
+    monkeypatch.setattr(subprocess, "run", lambda *_arguments, **_options: failed)
+    with pytest.raises(SdkgenError, match=r"Foo\.kt:1") as caught:
+        aar.make_aar(context_of(artifact), tmp_path, tmp_path / "x.aar")
+    assert caught.value.reference == "aar-failed"
+    assert "\x1b" not in caught.value.message
+    assert not (tmp_path / "x.aar").exists()

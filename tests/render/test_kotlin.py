@@ -1,0 +1,201 @@
+"""The rendered Android project: its text for one model, and what is refused before anything is rendered."""
+
+from __future__ import annotations
+
+import json
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from sdkgen.artifact import Artifact, ArtifactRecord, TensorRecord
+from sdkgen.errors import UsageError
+from sdkgen.files import files_below, sha256_path
+from sdkgen.render import kotlin, selftest
+from sdkgen.render.context import SdkContext
+from sdkgen.spec.registry import load_model
+
+GOLDEN = Path(__file__).parents[1] / "kotlin" / "golden-tree.json"
+"""sha256 of every file of the bundle around a stand-in model; python -m tests.render.test_kotlin writes it anew."""
+
+
+def stand_in(folder: Path, *, model: str = "blazeface-front", layout: str = "standard") -> Artifact:
+    """Return an artifact with the outputs of a real one and a few bytes in the place of the model."""
+    spec = load_model(model)
+    if layout == "standard":
+        outputs = [TensorRecord(name=o.name, shape=o.shape, dtype="float32") for o in spec.outputs]
+    else:
+        outputs = [
+            TensorRecord(
+                name=f"head_{i}",
+                shape=(1, spec.input.height // g.stride, spec.input.width // g.stride, 17 * g.per_cell),
+                dtype="float32",
+            )
+            for i, g in enumerate(spec.detector.grids)
+        ]
+    path = folder / f"{model}.tflite"
+    path.write_bytes(b"stand-in for a model")
+    record = ArtifactRecord(
+        path=path.name,
+        model=model,
+        format="tflite",
+        precision="fp16",
+        outputs_layout="standard" if layout == "standard" else "merged",
+        bytes=path.stat().st_size,
+        sha256=sha256_path(path),
+        ops={},
+        inputs=(),
+        # In an order that is not the model's: a runtime may list them so.
+        outputs=tuple(reversed(outputs)),
+        weights_sha256="0" * 64,
+        trained=True,
+    )
+    return Artifact(path, record)
+
+
+def context_of(artifact: Artifact, runtime: str = "litert", package: str = "com.example.blazeface") -> SdkContext:
+    return SdkContext(
+        name="BlazeFace",
+        package=package,
+        spec=load_model(artifact.record.model),
+        artifacts=(artifact.record,),
+        layout=artifact.record.outputs_layout,
+        precision="fp16",
+        runtime=runtime,
+        sdkgen_version="0.0.0",
+        tools={},
+    )
+
+
+def render(out: Path, *, runtime: str = "litert", package: str = "com.example.blazeface", **which: str) -> Path:
+    out.mkdir(parents=True, exist_ok=True)
+    artifact = stand_in(out, **which)
+    bundle = out / "bundle"
+    kotlin.render(context_of(artifact, runtime, package), (artifact,), bundle)
+    return bundle
+
+
+@pytest.fixture(autouse=True)
+def golden_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put a few bytes in the place of the self-test, which needs torch and the weights."""
+    monkeypatch.setattr(selftest, "selftest", lambda *_given, **_options: b"stand-in for a self-test")
+
+
+@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+def test_text_is_the_golden_one(tmp_path: Path, runtime: str) -> None:
+    bundle = render(tmp_path, runtime=runtime)
+    found = {file.relative_to(bundle).as_posix(): sha256_path(file) for file in files_below(bundle)}
+    expected = json.loads(GOLDEN.read_text())[runtime]
+    changed = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
+    assert not changed, (
+        "if the change is meant: python -m tests.render.test_kotlin, and review the diff of the templates"
+    )
+
+
+def test_only_the_chosen_runtime_is_in_the_bundle(tmp_path: Path) -> None:
+    litert, tflite = (render(tmp_path / runtime, runtime=runtime) for runtime in ("litert", "tflite"))
+    for bundle, absent in ((litert, "org.tensorflow"), (tflite, "com.google.ai.edge.litert.")):
+        for file in (*bundle.rglob("*.kt"), *bundle.rglob("*.kts"), *bundle.rglob("*.toml"), *bundle.rglob("*.pro")):
+            assert absent not in file.read_text(), file
+    assert len(list(litert.rglob("*Engine.kt"))) == len(list(tflite.rglob("*Engine.kt"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("runtime", "wanted"),
+    [
+        ("litert", {"com.google.ai.edge.litert:litert", "com.google.ai.edge.litert:litert-gpu"}),
+        (
+            "tflite",
+            {f"org.tensorflow:tensorflow-lite{part}" for part in ("", "-api", "-gpu", "-gpu-api")},
+        ),
+    ],
+)
+def test_gpu_artifacts_are_among_the_dependencies(tmp_path: Path, runtime: str, wanted: set[str]) -> None:
+    bundle = render(tmp_path, runtime=runtime)
+    catalogue = (bundle / "gradle" / "libs.versions.toml").read_text()
+    aliases = dict(re.findall(r'^([\w-]+) = \{ module = "([^"]+)"', catalogue, re.MULTILINE))
+    build = (bundle / "detector" / "build.gradle.kts").read_text()
+    used = {aliases[name.replace(".", "-")] for name in re.findall(r"implementation\(libs\.([\w.]+)\)", build)}
+    assert used == wanted
+
+
+def test_catalogue_defines_every_alias_that_is_used(tmp_path: Path) -> None:
+    bundle = render(tmp_path)
+    catalogue = (bundle / "gradle" / "libs.versions.toml").read_text()
+    defined = {name.replace("-", ".") for name in re.findall(r"^([\w-]+) = ", catalogue, re.MULTILINE)}
+    for script in bundle.rglob("*.kts"):
+        for alias in re.findall(r"libs\.(?:versions\.|plugins\.)?([\w.]+?)(?:\.get\(\)|\))", script.read_text()):
+            assert alias in defined, f"{script.name}: {alias}"
+
+
+def test_manifest_asks_for_the_opencl_libraries_without_requiring_them(tmp_path: Path) -> None:
+    manifest = render(tmp_path) / "detector" / "src" / "main" / "AndroidManifest.xml"
+    android = "{http://schemas.android.com/apk/res/android}"
+    libraries = ET.parse(manifest).getroot().findall("application/uses-native-library")
+    assert {library.get(f"{android}name"): library.get(f"{android}required") for library in libraries} == {
+        "libOpenCL.so": "false",
+        "libOpenCL-pixel.so": "false",
+        "libOpenCL-car.so": "false",
+    }
+
+
+def test_assets_are_kept_apart_by_package(tmp_path: Path) -> None:
+    bundle = render(tmp_path, package="org.acme.faces")
+    assets = bundle / kotlin.ASSETS
+    assert [file.relative_to(assets).as_posix() for file in files_below(assets)] == [
+        "org_acme_faces/blazeface-front.tflite",
+        "org_acme_faces/selftest.bin",
+    ]
+    model = next(bundle.rglob("Model.kt")).read_text()
+    assert 'ASSET: String = "org_acme_faces/blazeface-front.tflite"' in model
+    assert sha256_path(assets / "org_acme_faces" / "blazeface-front.tflite") in model
+
+
+@pytest.mark.parametrize(
+    ("model", "layout", "sizes"),
+    [
+        ("blazeface-front", "standard", "14336, 896"),
+        ("blazeface-front", "merged", "8704, 6528"),
+        ("blazeface-full-range", "merged", "39168"),
+    ],
+)
+def test_outputs_are_in_the_order_of_the_segments(tmp_path: Path, model: str, layout: str, sizes: str) -> None:
+    bundle = render(tmp_path, model=model, layout=layout)
+    assert f"OUTPUT_SIZES: IntArray = intArrayOf({sizes})" in next(bundle.rglob("Model.kt")).read_text()
+
+
+@pytest.mark.parametrize(
+    "package",
+    ["", "faces", "com..faces", ".com.faces", "com.faces.", "com.1faces", "com.fa-ces", "com.fa ces", "com.Faces",
+     "com.new.faces", "com.fun.faces", "com.example.object", "java.faces", "kotlin.faces", "android.faces",
+     "com.fäces.x", "com/example", "com.example\n", "com.example;import"],
+)  # fmt: skip
+def test_package_that_is_no_java_package_is_refused(package: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        kotlin.check_names("BlazeFace", package)
+    assert caught.value.reference == "bad-package"
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("package", ["com.example", "de.acme.app_2.faces", "io.github.someone.when_then"])
+def test_java_packages_are_accepted(package: str) -> None:
+    kotlin.check_names("BlazeFace", package)
+
+
+@pytest.mark.parametrize("name", ["", "1Face", "Face Finder", "Face/Finder", 'Face"', "Gesicht\u00e4"])
+def test_name_that_gradle_cannot_use_is_refused(name: str) -> None:
+    with pytest.raises(UsageError, match="Gradle"):
+        kotlin.check_names(name, "com.example.faces")
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    setattr(selftest, "selftest", lambda *_given, **_options: b"stand-in for a self-test")  # noqa: B010
+    trees = {}
+    for each in ("litert", "tflite"):
+        with tempfile.TemporaryDirectory() as scratch:
+            made = render(Path(scratch), runtime=each)
+            trees[each] = {file.relative_to(made).as_posix(): sha256_path(file) for file in files_below(made)}
+    GOLDEN.write_text(json.dumps(trees, indent=1) + "\n")
