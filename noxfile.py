@@ -129,3 +129,10 @@ def swift(session: nox.Session) -> None:
     """Build and test the Swift package of every model and layout, in a cached Debian root where there is no compiler."""
     install(session, *DEV)
     session.run("pytest", "-m", "swift", "tests/swift", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def kotlin(session: nox.Session) -> None:
+    """Compile the Android library of every runtime, model and layout, test it on the JVM, and pack it as an .aar."""
+    install_full(session)
+    session.run("pytest", "-m", "kotlin", "tests/kotlin", "tests/render/test_aar.py", *session.posargs)

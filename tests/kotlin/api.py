@@ -17,6 +17,9 @@ DUMP = Path(__file__).with_name("api.txt")
 _PUBLIC = re.compile(r"^\s*public (?:[a-z]+ )*?(?:class|interface|object|companion object)\s*(\w*)", re.MULTILINE)
 _HIDDEN_CONSTRUCTOR = re.compile(r"class (\w+)(?: @\w+)? (?:internal|private) constructor")
 
+_INTERNAL = re.compile(r"access\$|\$litert\(")
+"""Members that Kotlin mangles because they are internal to the module, or makes for nested classes."""
+
 
 def dump(classes: Path, sources: Path) -> str:
     """Return the public classes in ``classes`` with their public members, without what Kotlin calls internal.
@@ -32,10 +35,8 @@ def dump(classes: Path, sources: Path) -> str:
     listed = subprocess.run(["javap", "-public", *map(str, files)], capture_output=True, text=True, check=True).stdout
     lines = []
     for line in listed.splitlines():
-        # A dollar sign in a member's name: internal (mangled), or made by the compiler.
-        mangled = re.search(r"[\w$]*\$[\w$]*\(", line) and "(" in line.split("$")[-1]
         constructor = re.match(r"\s+public (?:[\w.]+\.)?([\w$]+)\(", line)
-        if line.startswith("Compiled from") or (mangled and not line.endswith("{")):
+        if line.startswith("Compiled from") or _INTERNAL.search(line):
             continue
         if constructor and (constructor[1].split("$")[-1] in hidden or "DefaultConstructorMarker" in line):
             continue
