@@ -16,10 +16,13 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from sdkgen.bench.plan import Backend, Cell, Settings
-    from sdkgen.bench.run import Bench
+    from sdkgen.bench.run import Bench, Problem
+    from sdkgen.bench.store import Store
     from sdkgen.bench.transport import Found
 
 DEFAULT_MODEL = "blazeface-front"
+_IPHONE = "iphone"
+_TEAM = "SDKGEN_APPLE_TEAM"
 BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
 
 
@@ -29,7 +32,9 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
-    device: list[str] = typer.Option(["all"], "--device", "-d", help="A serial, HOST:PORT, local, or all connected."),
+    device: list[str] = typer.Option(
+        ["all"], "--device", "-d", help="A serial, HOST:PORT, local, iphone, or all connected."
+    ),
     model: list[str] = typer.Option([], "--model", "-m", help=f"A model's name. [default: {DEFAULT_MODEL}]"),
     artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
     backend: str = typer.Option("gpu,cpu", "--backend", "-b", help="gpu, cpu, or both."),
@@ -43,6 +48,7 @@ def bench(
     precision: Precision = typer.Option("fp16", "--precision", help="Of the GPU's arithmetic, and of the weights."),
     outputs: Layout = typer.Option("standard", "--outputs", help="The layout of the models' outputs."),
     runner: str = typer.Option("litert", "--runner", help="litert, litert=FOLDER, or benchmark-model=PATH."),
+    team: str = typer.Option("", "--team", help="For iPhones: the Apple development team that signs.", envvar=_TEAM),
     store: str | None = typer.Option(None, "--store", help="Where results go: a path or a database URL."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
@@ -60,12 +66,15 @@ def bench(
     )
     chosen = choose(runner)
     backends = _backends(backend)
+    if _IPHONE in device:
+        _iphones(device, model, backends, settings, team, store, json=json)
+        return
     devices = _devices(device)
     with_store = Store(store)
     cells = _cells(model, artifact, backends, threads, precision, outputs)
     job = Bench(devices, cells, settings, chosen, with_store)
     _run(job)
-    _finish(job, settings, json=json)
+    _finish(job.store, job.run_id, job.problems, settings, json=json)
 
 
 def _run(job: Bench) -> None:
@@ -89,14 +98,46 @@ def _run(job: Bench) -> None:
         raise
 
 
-def _finish(job: Bench, settings: Settings, *, json: bool) -> None:
+def _iphones(
+    devices: list[str],
+    models: list[str],
+    backends: list[Backend],
+    settings: Settings,
+    team: str,
+    store: str | None,
+    *,
+    json: bool,
+) -> None:
+    """Measure on the iPhones connected to this Mac: with Core ML, one after the other."""
+    from sdkgen.bench import run_iphone
+    from sdkgen.bench.iphone import iphones
+    from sdkgen.bench.plan import Cell
+    from sdkgen.bench.store import Store
+    from sdkgen.convert import convert
+    from sdkgen.spec.registry import load_model
+
+    if devices != [_IPHONE]:
+        raise UsageError("iPhones are measured in a run of their own", hint="Give --device iphone alone.")
+    phones = iphones()
+    if not phones:
+        raise UsageError("no iPhone is connected", hint="Connect one, unlock it, and trust this Mac.")
+    if not team:
+        raise UsageError("iPhones need a development team", hint=f"Give --team, or set {_TEAM}.", reference="no-team")
+    packages = {name: convert(load_model(name), "coreml").path for name in models or [DEFAULT_MODEL]}
+    cells = [Cell.of(name, path, backend) for name, path in packages.items() for backend in backends]
+    results = Store(store)
+    run_id, problems = run_iphone.run(phones, cells, settings, results, run_iphone.measurer(team))
+    _finish(results, run_id, problems, settings, json=json)
+
+
+def _finish(store: Store, run_id: str, problems: list[Problem], settings: Settings, *, json: bool) -> None:
     from sdkgen.bench.report import build_report
     from sdkgen.bench.report_text import print_table
 
-    report = build_report(job.store, [job.run_id])
-    job.store.close()
+    report = build_report(store, [run_id])
+    store.close()
     if json:
-        problems = [
+        told = [
             {
                 "device": one.device,
                 "cell": one.cell,
@@ -104,20 +145,20 @@ def _finish(job: Bench, settings: Settings, *, json: bool) -> None:
                 "message": one.error.message,
                 "hint": one.error.hint,
             }
-            for one in job.problems
+            for one in problems
         ]
-        console.print_json({**report.model_dump(mode="json"), "problems": problems})
+        console.print_json({**report.model_dump(mode="json"), "problems": told})
     elif report.cells:
         print_table(report)
-        again = f"sdkgen report --run {job.run_id}"
-        console.note(f"Run {job.run_id}, {settings.sessions} sessions of {settings.runs} runs; see it again: {again}")
+        again = f"sdkgen report --run {run_id}"
+        console.note(f"Run {run_id}, {settings.sessions} sessions of {settings.runs} runs; see it again: {again}")
     seen = set()
-    for one in job.problems:
+    for one in problems:
         key = (one.device, one.cell, one.error.reference)
         if key not in seen:
             console.print_error(one.error)
         seen.add(key)
-    if job.problems:
+    if problems:
         raise typer.Exit(1)
 
 

@@ -39,7 +39,7 @@ function svg(parent, name, attributes, text) {
   return made;
 }
 
-const box = { left: 52, right: 548, top: 12, bottom: 206 };
+const box = { left: 52, right: 548, top: 24, bottom: 206 };
 
 function ticks(low, high, count) {
   const rough = (high - low || 1) / count;
@@ -62,7 +62,7 @@ function axes(chart, x, y, unitX, unitY) {
     svg(chart, "text", { x: box.left - 6, y: y(at) + 4, "text-anchor": "end" }, show(at));
   }
   svg(chart, "text", { x: box.right, y: box.bottom + 30, "text-anchor": "end" }, unitX);
-  svg(chart, "text", { x: box.left - 44, y: box.top - 2, "text-anchor": "start" }, unitY);
+  svg(chart, "text", { x: box.left - 6, y: 10, "text-anchor": "end" }, unitY);
 }
 
 function scale(low, high, from, to) {
