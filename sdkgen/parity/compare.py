@@ -95,9 +95,24 @@ def _tolerance(subject: Subject, spec: ModelSpec) -> Tolerance:
 
 
 def _tensor_row(found: Sequence[tuple[TensorDifference, str]]) -> TensorRow:
-    worst, source = max(found, key=lambda pair: pair[0].maximum)
-    mean = max(difference.mean for difference, _ in found)
-    return TensorRow(name=worst.name, maximum=worst.maximum, mean=mean, row=worst.row, input=source)
+    """Return the worst over all inputs, as a share of the reference's range.
+
+    The range is that of the same input: another's, with outliers of its own, would hide a difference. A single number
+    has none, and is measured by its range over all inputs.
+    """
+    overall = max(difference.high for difference, _ in found) - min(difference.low for difference, _ in found)
+
+    def share(value: float, difference: TensorDifference) -> float:
+        return value / (difference.high - difference.low or overall or 1.0)
+
+    worst, source = max(found, key=lambda pair: share(pair[0].maximum, pair[0]))
+    return TensorRow(
+        name=worst.name,
+        maximum=share(worst.maximum, worst),
+        mean=max(share(difference.mean, difference) for difference, _ in found),
+        row=worst.row,
+        input=source,
+    )
 
 
 def _faces_row(found: Sequence[tuple[FaceDifference, str]]) -> FacesRow | None:

@@ -16,21 +16,23 @@ COORDINATES = 3
 """A landmark is x, y and z."""
 
 _INCOMPARABLE = 1e6
-"""How many ranges away NaN and infinity count as."""
+"""How many ranges away NaN and infinity count as: immensely, and still a number that JSON can hold."""
 
 
 @dataclass(frozen=True)
 class TensorDifference:
-    """How far one output is from the reference's.
+    """How far one output is from the reference's for one input, in the output's own unit.
 
-    ``maximum`` and ``mean`` are shares of the reference's range (its largest value less its smallest); ``row`` is the
-    anchor (of landmarks the point) with the largest difference.
+    ``row`` is the anchor (of landmarks the point) with the largest difference; ``low`` and ``high`` are the reference's
+    smallest and largest value. NaN and infinity count as a million times the reference's range away.
     """
 
     name: str
     maximum: float
     mean: float
     row: int
+    low: float
+    high: float
 
 
 def compare_tensors(found: RawOutputs, reference: RawOutputs, spec: ModelSpec) -> list[TensorDifference]:
@@ -47,12 +49,12 @@ def compare_tensors(found: RawOutputs, reference: RawOutputs, spec: ModelSpec) -
     ]
 
 
-def _difference(name: str, found: Array, reference: Array, first: int) -> TensorDifference:
-    span = float(np.ptp(reference)) or 1.0
-    error = np.abs(found.astype(np.float64) - reference)
-    error = np.nan_to_num(error, nan=_INCOMPARABLE * span, posinf=_INCOMPARABLE * span)
+def _difference(name: str, found: Array, expected: Array, first: int) -> TensorDifference:
+    low, high = float(expected.min()), float(expected.max())
+    far = _INCOMPARABLE * max(high - low, 1.0)
+    error = np.nan_to_num(np.abs(found.astype(np.float64) - expected), nan=far, posinf=far)
     worst = int(error.max(axis=1).argmax())
-    return TensorDifference(name, float(error.max()) / span, float(error.mean()) / span, first + worst)
+    return TensorDifference(name, float(error.max()), float(error.mean()), first + worst, low, high)
 
 
 def _tables(outputs: RawOutputs, spec: ModelSpec, *, merged: bool) -> Iterator[tuple[str, tuple[Array, int]]]:

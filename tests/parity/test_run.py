@@ -7,9 +7,11 @@ import pytest
 
 from sdkgen.errors import BackendError
 from sdkgen.parity import run as parity_run
-from sdkgen.parity.compare import Reference, Subject
+from sdkgen.parity.compare import Reference, Subject, _tensor_row, compare
+from sdkgen.parity.inputs import Input
 from sdkgen.parity.report import Comparison, Skipped
 from sdkgen.parity.run import run, subjects
+from sdkgen.parity.tensors import TensorDifference
 from sdkgen.spec.registry import load_model
 
 FRONT = load_model("blazeface-front")
@@ -61,9 +63,6 @@ def test_a_runtime_that_was_asked_for_must_run() -> None:
 
 
 def test_limits_follow_the_arithmetic() -> None:
-    from sdkgen.parity.compare import compare
-    from sdkgen.parity.inputs import Input
-
     outputs = {o.name: np.zeros(o.shape, np.float32) for o in FRONT.outputs}
 
     class Zeros:
@@ -89,3 +88,19 @@ def test_limits_follow_the_arithmetic() -> None:
         ("litert-gpu", "fp16"): wide,
         ("litert-gpu", "fp32"): tight,
     }
+
+
+def test_differences_are_shares_of_the_inputs_own_range() -> None:
+    calm = TensorDifference("scores", 0.2, 0.1, 7, -5.0, 5.0)
+    wild = TensorDifference("scores", 1.0, 0.1, 9, -500.0, 500.0)
+    row = _tensor_row([(calm, "photo"), (wild, "frame")])
+    assert row.maximum == pytest.approx(0.02)
+    assert row.mean == pytest.approx(0.01)
+    assert (row.row, row.input) == (7, "photo")
+
+
+def test_a_single_number_is_measured_by_its_range_over_all_inputs() -> None:
+    one = TensorDifference("presence", 0.1, 0.1, 0, 30.0, 30.0)
+    other = TensorDifference("presence", 0.2, 0.2, 0, -10.0, -10.0)
+    assert _tensor_row([(one, "photo"), (other, "noise")]).maximum == pytest.approx(0.005)
+    assert _tensor_row([(one, "photo")]).maximum == pytest.approx(0.1)
