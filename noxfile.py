@@ -134,5 +134,5 @@ def swift(session: nox.Session) -> None:
 @nox.session(python=PYTHON)
 def kotlin(session: nox.Session) -> None:
     """Compile the Android library of every runtime, model and layout, test it on the JVM, and pack it as an .aar."""
-    install_full(session)
+    install(session, *DEV)
     session.run("pytest", "-m", "kotlin", "tests/kotlin", "tests/render/test_aar.py", *session.posargs)

@@ -16,6 +16,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from sdkgen import console, resources
 from sdkgen.errors import SdkgenError
@@ -91,12 +92,14 @@ def _runtime_jars(maven: str, context: SdkContext, work: Path) -> list[Path]:
         jar = work / "stubs.jar"
         _pack(((path.relative_to(classes).as_posix(), path) for path in files_below(classes)), jar)
         return [jar]
+    folder = work / "archives"
+    folder.mkdir()
+    artifacts = [{"name": name, "version": VERSIONS[version]} for name, version in _TENSORFLOW]
+    _maven_run(maven, folder, "archives.xml.j2", folder=folder, artifacts=artifacts)
     jars = []
-    for artifact, version in _TENSORFLOW:
-        coordinates = f"org.tensorflow:{artifact}:{VERSIONS[version]}:aar"
-        _run([maven, "-B", "-q", "dependency:copy", f"-Dartifact={coordinates}", f"-DoutputDirectory={work}"], work)
-        jar = work / f"{artifact}.jar"
-        with zipfile.ZipFile(work / f"{artifact}-{VERSIONS[version]}.aar") as archive:
+    for artifact in artifacts:
+        jar = folder / f"{artifact['name']}.jar"
+        with zipfile.ZipFile(jar.with_suffix(".aar")) as archive:
             jar.write_bytes(archive.read("classes.jar"))
         jars.append(jar)
     return jars
@@ -105,8 +108,10 @@ def _runtime_jars(maven: str, context: SdkContext, work: Path) -> list[Path]:
 def _compile(maven: str, folder: Path, name: str, sources: Path, jars: Sequence[Path]) -> Path:
     """Compile the Kotlin ``sources`` against Android and ``jars`` and return the folder of the classes."""
     folder.mkdir()
-    template = environment(resources.path("templates") / "kotlin" / "aar").get_template("pom.xml.j2")
-    text = template.render(
+    _maven_run(
+        maven,
+        folder,
+        "pom.xml.j2",
         versions=VERSIONS,
         name=name,
         sources=sources,
@@ -114,8 +119,6 @@ def _compile(maven: str, folder: Path, name: str, sources: Path, jars: Sequence[
         android_jar=_android_jar(),
         runtime_jars=[{"name": jar.stem, "path": jar} for jar in jars],
     )
-    (folder / "pom.xml").write_text(text, encoding="utf-8")
-    _run([maven, "-B", "-q", "compile"], folder)
     return folder / "target" / "classes"
 
 
@@ -132,11 +135,13 @@ def _android_jar() -> Path | None:
     return None
 
 
-def _run(command: Sequence[str], folder: Path) -> None:
+def _maven_run(maven: str, work: Path, template: str, **values: Any) -> None:
+    """Run Maven's compile phase in ``work`` on the project that ``template`` makes of ``values``."""
+    found = environment(resources.path("templates") / "kotlin" / "aar").get_template(template)
+    (work / "pom.xml").write_text(found.render(values), encoding="utf-8")
+    command = [maven, "-B", "-q", "compile"]
     try:
-        done = subprocess.run(
-            command, cwd=folder, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS
-        )
+        done = subprocess.run(command, cwd=work, capture_output=True, text=True, check=False, timeout=_TIMEOUT_SECONDS)
     except subprocess.TimeoutExpired as error:
         raise SdkgenError(
             f"Maven did not end within {_TIMEOUT_SECONDS // 60} minutes",
@@ -145,9 +150,10 @@ def _run(command: Sequence[str], folder: Path) -> None:
             reference="aar-failed",
         ) from error
     if done.returncode:
-        lines = [line for line in done.stdout.splitlines() if line.startswith("[ERROR]")]
+        mark = "[ERROR] "
+        faults = [line.removeprefix(mark) for line in done.stdout.splitlines() if line.startswith(mark)]
         raise SdkgenError(
-            f"the library could not be compiled: {console.safe(lines[0] if lines else done.stderr[-500:])}",
+            f"the library could not be compiled: {console.safe(faults[0] if faults else done.stderr[-500:])}",
             context="--aar",
             hint="Check the connection to Maven's repositories, or build without --aar and let Gradle compile it.",
             reference="aar-failed",

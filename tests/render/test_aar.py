@@ -67,6 +67,8 @@ def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str
     engine = {"litert": "LiteRtEngine", "tflite": "TfLiteEngine"}
     assert f"com/example/blazeface/{engine[runtime]}.class" in own
 
+    if runtime != "litert":
+        return
     first = sha256_path(target)
     aar.make_aar(context, tmp_path / "bundle", target)
     assert sha256_path(target) == first
