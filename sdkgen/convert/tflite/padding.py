@@ -1,4 +1,4 @@
-"""Where channels grow: the same network with fewer zero-padding operations, for some more multiplications.
+"""Where channels grow: the same network with other widths, so that less zero-padding is dispatched.
 
 Where a block has more channels than its input, the skip path is padded with zero channels, an operation of its own.
 If an earlier block already computes those channels, from weights and biases that are zero, they are zero just the
@@ -7,22 +7,15 @@ same, and the padding is not needed. ``widths`` here are the channels of the ste
 
 from __future__ import annotations
 
-from itertools import pairwise, product
-
 import torch
 from torch import Tensor, nn
 
 from sdkgen import network as networks
 from sdkgen.spec.model import BlazeFaceNetwork, BlockSpec, LandmarkNetwork, ModelSpec
 
-TILE = 16
-"""Output channels that a convolution kernel computes together (a register of AVX-512; NEON and GPUs: 4 to 16)."""
-
-MULTIPLICATIONS_A_PADDED_ELEMENT = 24
-"""What padding costs on a CPU: writing one element of a padded map takes as long as so many multiplications."""
-
-MULTIPLICATIONS_A_PADDING = 500_000
-"""What one more kernel costs on a GPU, some microseconds, however small it is."""
+SLICE = 4
+"""Channels that a GPU computes together. Both GPU delegates merge a PAD of the last channels into the ADD that follows
+if its input has whole slices (``merge_padding_with_add`` in their sources)."""
 
 Growing = BlazeFaceNetwork | LandmarkNetwork
 Widths = tuple[int, ...]
@@ -38,35 +31,9 @@ def stage_widths(network: Growing) -> Widths:
     return tuple(width for stage in _stages(network) for width in (stage[-1],) * len(stage))
 
 
-def lean_widths(network: Growing, side: int) -> Widths:
-    """Return the widths that cost least, by ``cost``, for a square input of ``side`` pixels.
-
-    Each stage keeps its own, has them raised to whole tiles, or all raised to its last, in whole tiles or not.
-    """
-    choices = [
-        dict.fromkeys((stage, tuple(map(_whole_tiles, stage)), *((last,) * len(stage) for last in lasts)))
-        for stage, lasts in ((stage, (stage[-1], _whole_tiles(stage[-1]))) for stage in _stages(network))
-    ]
-    candidates = [tuple(width for stage in choice for width in stage) for choice in product(*choices)]
-    return min(candidates, key=lambda widths: cost(network, widths, side))
-
-
-def cost(network: Growing, widths: Widths, side: int) -> int:
-    """Return the multiplications of stem and blocks, in whole tiles, and what the paddings cost, in multiplications."""
-    side //= 2
-    total = side**2 * network.stem_kernel**2 * 3 * _whole_tiles(widths[0])
-    taps = network.kernel**2
-    for block, (inputs, outputs) in zip(blocks(network), pairwise(widths), strict=True):
-        side //= block.stride
-        each = taps * _whole_tiles(inputs)
-        if block.bottleneck is not None:
-            each += (inputs + taps) * _whole_tiles(block.bottleneck)
-        each += (block.bottleneck or inputs) * _whole_tiles(outputs)
-        if block.residual and outputs > inputs:
-            each += MULTIPLICATIONS_A_PADDED_ELEMENT * outputs
-            total += MULTIPLICATIONS_A_PADDING
-        total += side**2 * each
-    return total
+def sliced_widths(network: Growing) -> Widths:
+    """Return the released widths raised to whole slices, which costs a GPU nothing."""
+    return tuple(-(-width // SLICE) * SLICE for width in released_widths(network))
 
 
 def widened(network: nn.Module, spec: ModelSpec, widths: Widths) -> nn.Module:
@@ -106,10 +73,6 @@ def _stages(network: Growing) -> list[Widths]:
             stages.append(())
         stages[-1] += (block.channels,)
     return stages
-
-
-def _whole_tiles(width: int) -> int:
-    return -(-width // TILE) * TILE
 
 
 def _zero_padded(small: Tensor, shape: torch.Size) -> Tensor:

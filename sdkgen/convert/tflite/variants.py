@@ -27,39 +27,48 @@ def plain(network: nn.Module, _spec: ModelSpec, layout: Layout) -> nn.Module:
     return MergedHeads(cast(Detector, network)) if layout == "merged" else network
 
 
+def sliced_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+    """Pad likewise, between channels in whole slices of four, so that GPU delegates merge every PAD into an ADD."""
+    return plain(_widened(network, spec, padding.sliced_widths), spec, layout)
+
+
 def stage_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
     """Pad channels only where the resolution changes: fewest kernels, for a fifth more multiplications in front."""
-    net = padding.growing(spec)
-    return plain(padding.widened(network, spec, padding.stage_widths(net)) if net else network, spec, layout)
+    return plain(_widened(network, spec, padding.stage_widths), spec, layout)
 
 
-def lean_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Pad channels where that costs less than to compute channels of zeros."""
-    return plain(_lean(network, spec), spec, layout)
+def sliced_joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+    """Pad in slices, and compute boxes and scores of a grid in one convolution, to part them at the very end."""
+    return _joint(_widened(network, spec, padding.sliced_widths), spec, layout)
 
 
-def lean_joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Pad leanly, and compute boxes and scores of a grid in one convolution, to part them at the very end."""
+def stage_joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+    """Pad once a stage, and compute boxes and scores of a grid in one convolution."""
+    return _joint(_widened(network, spec, padding.stage_widths), spec, layout)
+
+
+def _joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
     if spec.detection is None or layout == "merged":
-        return lean_padding(network, spec, layout)
+        return plain(network, spec, layout)
     numbers = BOX_NUMBERS + 2 * len(spec.detection.keypoints)
-    return JointHeads(MergedHeads(cast(Detector, _lean(network, spec))), numbers + 1)
+    return JointHeads(MergedHeads(cast(Detector, network)), numbers + 1)
 
 
-def _lean(network: nn.Module, spec: ModelSpec) -> nn.Module:
+def _widened(network: nn.Module, spec: ModelSpec, widths: Callable[[padding.Growing], padding.Widths]) -> nn.Module:
     net = padding.growing(spec)
-    return padding.widened(network, spec, padding.lean_widths(net, spec.input.width)) if net else network
+    return padding.widened(network, spec, widths(net)) if net else network
 
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
         "block-padding": plain,
+        "sliced-padding": sliced_padding,
         "stage-padding": stage_padding,
-        "lean-padding": lean_padding,
-        "lean-joint": lean_joint,
+        "sliced-joint": sliced_joint,
+        "stage-joint": stage_joint,
     }
 )
-DEFAULT = "lean-padding"
+DEFAULT = "sliced-padding"
 
 
 def variant(name: str | None) -> Variant:
