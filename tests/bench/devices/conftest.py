@@ -92,13 +92,17 @@ def way(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def phone(maple: Device, way: str) -> Iterator[Transport]:
-    """Return a transport to ``maple``, whose /data/local/tmp is emptied afterwards."""
+    """Return a transport to ``maple``, whose /data/local/tmp is emptied before and after."""
     assert maple.serial is not None
     with closing(open_device(maple.serial, way)) as device:  # type: ignore[arg-type]
-        device.reconnect(20)
+        _empty(device)
         yield device
-        device.reconnect(20)
-        device.shell("rm -rf /data/local/tmp/* /data/local/tmp/.[!.]*")
+        _empty(device)
+
+
+def _empty(device: Transport) -> None:
+    device.reconnect(20)
+    device.shell("rm -rf /data/local/tmp/* /data/local/tmp/.[!.]*")
 
 
 def first_process(device: Device) -> int:
