@@ -25,8 +25,11 @@ from sdkgen.errors import BackendError
 from sdkgen.spec.model import ModelSpec
 
 _WORKER = Path(__file__).with_name("litert_gpu_worker.py")
-_PATIENCE_S = 300.0
-"""A driver that has not answered by then hangs."""
+_PATIENCE_S = 900.0
+"""A driver that has not answered by then hangs; software Vulkan compiles its shaders in the first run, slowly."""
+
+
+_STATUSES = "INTERNAL|INVALID_ARGUMENT|FAILED_PRECONDITION|NOT_FOUND|UNAVAILABLE|UNIMPLEMENTED|UNKNOWN"
 
 
 class LiteRtGpuBackend:
@@ -120,7 +123,7 @@ class LiteRtGpuBackend:
 
     def _refusal(self, why: str) -> BackendError:
         # The runtime's own reason stands at the end of one of many lines: "… INTERNAL: No adapters found".
-        reasons = re.findall(r"[A-Z_]{5,}: ([A-Z][^:\n]+)$", f"{self._words()}\n{why}", re.MULTILINE)
+        reasons = re.findall(rf"(?:{_STATUSES}): ([A-Z][^:\n]+)$", f"{self._words()}\n{why}", re.MULTILINE)
         return BackendError(
             f"LiteRT's GPU accelerator does not run here: {reasons[-1] if reasons else why.strip()}",
             hint="It needs a Vulkan driver, Mesa 25 or newer for a software one; see docs/parity.md.",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sdkgen.artifact import Layout, Precision
 from sdkgen.backends.base import Backend
 from sdkgen.detection.types import RawOutputs
-from sdkgen.parity.faces import FaceDifference, compare_faces, found_faces
+from sdkgen.parity.faces import FaceDifference, compare_faces, found_faces, readings
 from sdkgen.parity.inputs import Input
 from sdkgen.parity.report import Comparison, FacesRow, Limits, TensorRow
 from sdkgen.parity.tensors import TensorDifference, compare_tensors
@@ -64,8 +64,9 @@ def _against(
         for difference in compare_tensors(found, expected, spec):
             tensors.setdefault(difference.name, []).append((difference, source.name))
         if source.width:
-            pair = (found_faces(found, spec, source), found_faces(expected, spec, source))
-            faces += [(face, source.name) for face in compare_faces(*pair, spec, source, limits.score)]
+            seen = readings(found, spec, source, limits.score)
+            differences = compare_faces(seen, found_faces(expected, spec, source), spec, source, limits.score)
+            faces += [(face, source.name) for face in differences]
     rows = tuple(_tensor_row(found) for found in tensors.values())
     table = _faces_row(faces)
     who = (

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sdkgen.detection.blend import overlap
 from sdkgen.detection.pipeline import faces
-from sdkgen.detection.types import Detection, RawOutputs
+from sdkgen.detection.types import Detection, Options, RawOutputs
 from sdkgen.parity.inputs import Input
 from sdkgen.parity.tensors import COORDINATES
 from sdkgen.spec.model import ModelSpec
@@ -26,13 +28,13 @@ class FaceDifference:
     score: float
 
 
-def found_faces(outputs: RawOutputs, spec: ModelSpec, source: Input) -> list[Detection]:
+def found_faces(outputs: RawOutputs, spec: ModelSpec, source: Input, options: Options | None = None) -> list[Detection]:
     """Return the faces in a model's outputs for a photograph, best first; of the landmark model at most one.
 
     A landmark face has all points as its keypoints, and the box around them.
     """
     if spec.landmarks is None:
-        return faces(outputs, spec, source.width, source.height)
+        return faces(outputs, spec, source.width, source.height, options)
     points, presence = (outputs[output.name] for output in spec.outputs)
     score = float(1 / (1 + np.exp(-presence.reshape(-1)[0].astype(np.float64))))
     if score < spec.landmarks.minimum_presence:
@@ -43,28 +45,61 @@ def found_faces(outputs: RawOutputs, spec: ModelSpec, source: Input) -> list[Det
     return [Detection(score, (left, top, right - left, bottom - top), relative)]
 
 
-def compare_faces(
-    found: Sequence[Detection], reference: Sequence[Detection], spec: ModelSpec, source: Input, slack: float
-) -> list[FaceDifference]:
-    """Return one difference a face of the reference, and one for each face it does not have.
+def readings(outputs: RawOutputs, spec: ModelSpec, source: Input, slack: float) -> list[list[Detection]]:
+    """Return the faces in a model's outputs, and what they would be with limits moved by up to ``slack``.
 
-    A face that one side lacks is let pass if its score is within ``slack`` of the threshold.
+    Whether a box joins a blend turns on two limits, its score and its overlap. Where one lies within ``slack`` of
+    such a limit, the last bit of the arithmetic decides, and either reading is right.
+    """
+    if spec.detection is None:
+        return [found_faces(outputs, spec, source)]
+    own = spec.detection
+    moves = sorted(product((0.0, -slack, slack), repeat=2), key=lambda move: move != (0.0, 0.0))
+    return [
+        found_faces(outputs, spec, source, Options(own.minimum_score + score, own.blending_iou + iou))
+        for score, iou in moves
+    ]
+
+
+def compare_faces(
+    found: Sequence[Sequence[Detection]],
+    expected: Sequence[Detection],
+    spec: ModelSpec,
+    source: Input,
+    slack: float,
+) -> list[FaceDifference]:
+    """Return one difference a face of ``expected``, and one for each face beyond those.
+
+    ``found`` holds one or more ``readings``, the plain one first; each face is compared with the nearest in any. A
+    face that one side lacks is let pass if its score is within ``slack`` of the threshold.
     """
     detector, landmarker = spec.detection, spec.landmarks
     threshold = detector.minimum_score if detector else landmarker.minimum_presence if landmarker else 0.0
     eyes = (landmarker.landmark_roi.from_point, landmarker.landmark_roi.to_point) if landmarker else (0, 1)
-    left = list(found)
+    everything = [face for reading in found for face in reading]
+    left = list(found[0])
     differences = []
-    for face in reference:
-        shares = overlap(_corners(face), np.array([_corners(other) for other in left]).reshape(-1, 4))
-        best = int(shares.argmax()) if len(left) else -1
-        if best < 0 or shares[best] <= 0:
+    for face in expected:
+        near = _nearest(face, everything)
+        if near is None:
             differences += _alone(face, threshold, slack)
             continue
-        other = left.pop(best)
-        distance = _distance(other, face, eyes, (source.width, source.height))
-        differences.append(FaceDifference(float(shares[best]), distance, abs(other.score - face.score)))
+        distance = _distance(near, face, eyes, (source.width, source.height))
+        iou = float(_overlaps(face, [near])[0])
+        differences.append(FaceDifference(iou, distance, abs(near.score - face.score)))
+        if (same := _nearest(face, left)) is not None:
+            left.remove(same)
     return differences + [d for face in left for d in _alone(face, threshold, slack)]
+
+
+def _nearest(face: Detection, others: Sequence[Detection]) -> Detection | None:
+    """Return the one of ``others`` that overlaps ``face`` most, if any does."""
+    shares = _overlaps(face, others)
+    return others[int(shares.argmax())] if len(shares) and shares.max() > 0 else None
+
+
+def _overlaps(face: Detection, others: Sequence[Detection]) -> NDArray[np.float64]:
+    return overlap(_corners(face), np.array([_corners(other) for other in others]).reshape(-1, 4))
 
 
 def _alone(face: Detection, threshold: float, slack: float) -> list[FaceDifference]:
@@ -78,6 +113,6 @@ def _distance(face: Detection, reference: Detection, eyes: tuple[int, int], size
     return farthest / apart if apart > 0 else farthest
 
 
-def _corners(face: Detection) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _corners(face: Detection) -> NDArray[np.float64]:
     x, y, width, height = face.box
     return np.array([x, y, x + width, y + height])
