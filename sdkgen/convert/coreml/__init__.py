@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,8 @@ def convert(
                 skip_model_load=True,
             )
         except (RuntimeError, ValueError, NotImplementedError) as error:
+            # Lets go of coremltools' temporary folder here, where the warning about how it is let go of is silenced.
+            traceback.clear_frames(error.__traceback__)
             raise ConvertError(f"Core ML conversion failed: {error}", context=spec.name) from error
         if weights_bits is not None:
             model = compressed(model, weights_bits)
