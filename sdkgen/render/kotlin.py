@@ -124,7 +124,6 @@ def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dic
             "name": spec.name,
             # In a folder of the package's, so that two SDKs in one app keep apart.
             "asset": f"{folder}/{spec.name}.tflite",
-            "bytes": record.bytes,
             "sha256": record.sha256,
         },
         "selftest": {"asset": f"{folder}/{selftest.NAME}", "sha256": sha256_bytes(golden)},

@@ -199,7 +199,7 @@ class StartupTest {
             ByteArrayInputStream(bytes)
         }
         assertThrows(ModelException::class.java) { Fakes.create(FakeEngines(), options(), damaged) }
-        val swapped = { name: String -> if (name == Model.ASSET) ByteArrayInputStream(ByteArray(Model.BYTES)) else Fakes.open(name) }
+        val swapped = { name: String -> if (name == Model.ASSET) ByteArrayInputStream(ByteArray(1000)) else Fakes.open(name) }
         assertThrows(ModelException::class.java) { Fakes.create(FakeEngines(), options(), swapped) }
     }
 
