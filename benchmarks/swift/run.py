@@ -3,8 +3,8 @@
     python -m benchmarks.swift.run
 
 Builds the package for blazeface-front for release, off a Mac (see tests/swift/harness.py), runs it on the golden
-vectors, and prints a table of processor time. A plain port is what one writes first: a sigmoid for every anchor, arrays of boxes, a sort,
-and non-maximum suppression that compares every pair.
+vectors, and prints a table of processor time. A plain port is what one writes first: a sigmoid for every anchor, arrays
+of boxes, a sort, and non-maximum suppression that compares every pair.
 """
 
 from __future__ import annotations

@@ -26,3 +26,12 @@ open class UIImage: @unchecked Sendable {
         imageOrientation = .up
     }
 }
+
+open class CALayer: NSObject {}
+
+@MainActor
+open class UIView: NSObject {
+    open class var layerClass: AnyClass { CALayer.self }
+    public let layer = CALayer()
+    public override nonisolated init() {}
+}
