@@ -199,9 +199,12 @@ def _with_seed(seed: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize(
-    ("bits", "score", "operation"), [(8, 0.01, "constexpr_affine_dequantize"), (6, 0.03, "constexpr_lut_to_dense")]
+    ("bits", "score", "iou", "operation"),
+    [(8, 0.01, 0.98, "constexpr_affine_dequantize"), (6, 0.03, 0.85, "constexpr_lut_to_dense")],
 )
-def test_compressed_weights_shrink_the_file_and_keep_the_face(bits: int, score: float, operation: str) -> None:
+def test_compressed_weights_shrink_the_file_and_keep_the_face(
+    bits: int, score: float, iou: float, operation: str
+) -> None:
     plain, compressed = built("blazeface-front", "fp16"), built("blazeface-front", "fp16", weights_bits=bits)
     assert compressed.record.ops[operation] > 10
     assert size_of(compressed.path) < 0.75 * size_of(plain.path)
@@ -210,7 +213,7 @@ def test_compressed_weights_shrink_the_file_and_keep_the_face(bits: int, score: 
         for artifact in (plain, compressed)
     )
     assert abs(expected.score - found.score) <= score
-    assert overlap(_corners(expected), _corners(found)[None])[0] >= 0.95
+    assert overlap(_corners(expected), _corners(found)[None])[0] >= iou
 
 
 def test_clusters_are_exact_where_the_table_suffices_and_best_where_not() -> None:
