@@ -104,7 +104,8 @@ class Store:
         self.url = where if "://" in where else f"sqlite:///{Path(where).absolute()}"
         self.place = where
         self._engine = self._open(create)
-        with self._guard(), self._engine.begin() as connection:
+        engine = self._engine.execution_options(sdkgen_writes=create)
+        with self._guard(), engine.begin() as connection:
             self._prepare(connection, create)
 
     def close(self) -> None:
@@ -223,8 +224,9 @@ class Store:
         if url.get_backend_name() != "sqlite":
             return engine
         event.listen(engine, "connect", _configure_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
         path = Path(url.database or "")
-        if not create and not path.exists():
+        if not create and not path.exists() and "file:" not in (url.database or ""):
             raise StoreError(
                 "there is no result store",
                 context=str(path),
@@ -307,10 +309,18 @@ class Store:
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # Python's driver would begin a transaction only before the first insert: tables would be made outside of any.
+    connection.isolation_level = None
     cursor = connection.cursor()
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Begin a transaction that holds everything; one that will make tables keeps others out from its beginning."""
+    writes = connection.get_execution_options().get("sdkgen_writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 def _device_id(connection: Connection, identity: Identity, provenance: str) -> int:

@@ -216,9 +216,9 @@ def test_a_read_only_store_says_so(tmp_path: Path) -> None:
 
 def test_a_store_opened_for_reading_only_says_so(tmp_path: Path) -> None:
     Store(str(tmp_path / "s")).close()
-    store = Store(f"sqlite:///file:{tmp_path / 's'}?mode=ro&uri=true")
+    place = f"sqlite:///file:{tmp_path / 's'}?mode=ro&uri=true"
     with pytest.raises(StoreError) as caught:
-        store.begin_run(Settings())
+        Store(place, create=False).begin_run(Settings())
     assert caught.value.reference == "store-read-only"
 
 
@@ -252,3 +252,25 @@ def test_the_tables_are_not_sqlite_only() -> None:
     for table in migrations.metadata.sorted_tables:
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     engine.dispose()
+
+
+def test_many_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
+    script = "import sys; from sdkgen.bench.store import Store; Store(sys.argv[1]).runs()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path / "s")], stderr=subprocess.PIPE) for _ in range(6)
+    ]
+    said = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 6, said
+
+
+def test_a_store_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(store_module, "insert", killed)
+        Store(str(tmp_path / "s"))
+    with sqlite3.connect(tmp_path / "s") as left:
+        assert left.execute("SELECT name FROM sqlite_master").fetchall() == []
+    left.close()
+    Store(str(tmp_path / "s")).begin_run(Settings())
