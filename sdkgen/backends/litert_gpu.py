@@ -123,9 +123,12 @@ class LiteRtGpuBackend:
 
     def _refusal(self, why: str) -> BackendError:
         # The runtime's own reason stands at the end of one of many lines: "… INTERNAL: No adapters found".
-        reasons = re.findall(rf"(?:{_STATUSES}): ([A-Z][^:\n]+)$", f"{self._words()}\n{why}", re.MULTILINE)
+        words = self._words()
+        reasons = re.findall(rf"(?:{_STATUSES}): ([A-Z][^:\n]+)$", f"{words}\n{why}", re.MULTILINE)
+        last = [line for line in words.splitlines() if line.strip() and not line.startswith(("INFO", "I0000"))][-1:]
+        why = ": ".join([why.strip(), *last])
         return BackendError(
-            f"LiteRT's GPU accelerator does not run here: {reasons[-1] if reasons else why.strip()}",
+            f"LiteRT's GPU accelerator does not run here: {reasons[-1] if reasons else why}",
             hint="It needs a Vulkan driver, Mesa 25 or newer for a software one; see docs/parity.md.",
             reference="no-gpu",
         )
