@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import threading
 import time
@@ -189,7 +191,8 @@ def test_a_device_that_never_comes_back_keeps_what_had_arrived(tmp_path: Path, m
     assert len(outcome.recording.samples) == 1
     assert outcome.error is not None
     assert outcome.error.reference == "device-gone"
-    subprocess.run(["pkill", "-9", "-f", f"{made.kit}/runner"], check=False)
+    (left,) = left_on_device(made)
+    os.killpg(int((left / "pid").read_text()), signal.SIGKILL)
 
 
 def test_files_on_the_device_that_were_damaged_are_brought_anew(tmp_path: Path, model: Cell) -> None:
