@@ -7,10 +7,13 @@ import PackageDescription
 
 let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
 let userInterface = macOS ? "AppKit" : "UIKit"
-let frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "ImageIO", "os", "CryptoKit", userInterface]
+var frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "ImageIO", "os", "CryptoKit", userInterface]
+// The sample app is built only when asked for: nothing else needs its frameworks.
+let withExample = Context.environment["HARNESS_EXAMPLE"] != nil
+if withExample { frameworks += ["AVFoundation", "SwiftUI"] }
 let onTopOf = [
     "CoreVideo": ["CoreGraphics"], "CoreMedia": ["CoreVideo"], "CoreML": ["CoreVideo"], "ImageIO": ["CoreGraphics"],
-    "UIKit": ["CoreGraphics"], "AppKit": ["CoreGraphics"],
+    "UIKit": ["CoreGraphics"], "AppKit": ["CoreGraphics"], "AVFoundation": ["CoreMedia", "UIKit"], "SwiftUI": ["UIKit"],
 ]
 
 func dependencies(_ names: [String]) -> [Target.Dependency] { names.map { .target(name: $0) } }
@@ -36,6 +39,13 @@ var targets: [Target] = [
     .target(name: "Allocations"),
     .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
 ]
+
+if withExample {
+    targets.append(
+        .executableTarget(
+            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "AVFoundation", "SwiftUI"]), path: "Example",
+            swiftSettings: strict))
+}
 
 // What Scripts/make-xcframework.sh builds: all sources in one module.
 if Context.environment["HARNESS_FRAMEWORK"] != nil {

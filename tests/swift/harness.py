@@ -83,6 +83,7 @@ def assemble(bundle: Path, folder: Path) -> Path:
     """Lay the harness around the sources of ``bundle`` in ``folder``, touching only what has changed."""
     parts = {
         bundle / "Sources": folder / "Sources",
+        bundle / "Examples" / "FaceOverlay.swiftpm" / "Sources": folder / "Example",
         HERE / "stubs": folder / "Stubs",
         HERE / "GoldenTests": folder / "Tests" / "GoldenTests",
         HERE / "DetectorTests": folder / "Tests" / "DetectorTests",
@@ -100,7 +101,7 @@ def assemble(bundle: Path, folder: Path) -> Path:
         if not target.exists() or target.read_bytes() != file.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(file, target)
-    for part in ("Sources", "Stubs", "Tests"):
+    for part in ("Sources", "Example", "Stubs", "Tests"):
         for file in files_below(folder / part):
             if file not in wanted:
                 file.unlink()
