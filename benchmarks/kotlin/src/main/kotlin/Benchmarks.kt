@@ -23,7 +23,7 @@ import org.openjdk.jmh.annotations.Warmup
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
 open class Postprocessing {
-    /** Candidates above the threshold: four on one face, or fifty on several. */
+    /** Candidates above the threshold: four on one face, or fifty on five. */
     @Param("4", "50")
     var candidates: Int = 0
 
@@ -43,8 +43,17 @@ open class Postprocessing {
             boxes[anchor * Model.BOX_NUMBERS + 2] = 30f
             boxes[anchor * Model.BOX_NUMBERS + 3] = 30f
         }
-        // Neighbouring anchors see the same face.
-        repeat(candidates) { scores[(it / 10) * 170 + it % 10 * 2] = 2 + random.nextFloat() }
+        // Ten neighbouring anchors see the same face.
+        val centres = anchorCentres()
+        repeat(candidates) {
+            val face = it / 10 * 170
+            val anchor = face + it % 10 * 2
+            scores[anchor] = 2 + random.nextFloat()
+            for (axis in 0 until 2) {
+                val offset = (centres[2 * face + axis] - centres[2 * anchor + axis]) * Model.BOX_SCALE
+                boxes[anchor * Model.BOX_NUMBERS + axis] = (offset + random.nextGaussian()).toFloat()
+            }
+        }
     }
 
     @Benchmark
