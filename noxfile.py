@@ -126,7 +126,7 @@ def parity_macos(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def swift(session: nox.Session) -> None:
-    """Build and test the Swift package of every model and layout, in a cached Debian root where there is no compiler."""
+    """Build and test the Swift package of every model and layout; without a compiler, in a cached Debian root."""
     install(session, *DEV)
     session.run("pytest", "-m", "swift", "tests/swift", *session.posargs)
 

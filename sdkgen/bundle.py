@@ -14,7 +14,7 @@ from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
 from sdkgen.errors import ConvertError, OutputError
 from sdkgen.files import whole_folder
-from sdkgen.render import manifest
+from sdkgen.render import aar, manifest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
 from sdkgen.spec.model import ModelSpec
@@ -74,7 +74,8 @@ def build(request: Request) -> manifest.Manifest:
         common = {**context.values(), "uses_selftest": renderer.USES_SELFTEST}
         render_tree(resources.path("templates") / "common", work, common)
         shutil.copyfile(resources.path("LICENSE"), work / "LICENSE")
-        made = _manifest(request, context, records)
+        parts = aar.make_aar(context, work, work / f"{request.name}.aar") if request.aar else None
+        made = _manifest(request, context, records, parts)
         manifest.write(made, work)
     return made
 
@@ -156,7 +157,9 @@ def _context(request: Request, artifacts: tuple[Artifact, ...]) -> SdkContext:
     )
 
 
-def _manifest(request: Request, context: SdkContext, artifacts: tuple[ArtifactRecord, ...]) -> manifest.Manifest:
+def _manifest(
+    request: Request, context: SdkContext, artifacts: tuple[ArtifactRecord, ...], parts: dict[str, int] | None
+) -> manifest.Manifest:
     return manifest.Manifest(
         name=context.name,
         package=context.package,
@@ -167,4 +170,5 @@ def _manifest(request: Request, context: SdkContext, artifacts: tuple[ArtifactRe
         outputs_layout=context.layout,
         artifacts=artifacts,
         tools=context.tools,
+        parts=parts,
     )

@@ -45,7 +45,7 @@ def test_same_inputs_same_bytes(run: Run, tmp_path: Path, target: str) -> None:
     cache = tmp_path / "cache"
     weights = fetch.path_of(load_model("blazeface-front"))
     assert weights is not None
-    digests = []
+    digests: list[str] = []
     for name in ("a", "b"):
         shutil.rmtree(cache, ignore_errors=True)
         options = ("build", "--target", target, "--weights", weights, "--out", tmp_path / name)

@@ -106,12 +106,12 @@ def test_an_unknown_device_or_recipe_is_a_usage_error_that_names_the_nearest(run
         assert said in answer.stderr
 
 
-@pytest.mark.parametrize("content", ["", "1 2", "x y z", f"{os.getpid()} 12345 6500", "999999999 1 6500"])
+@pytest.mark.parametrize("content", ["", "1 2", "x y z", "{this} 12345 6500", "999999999 1 6500"])
 def test_a_state_file_that_is_stale_or_damaged_is_no_running_device(content: str) -> None:
     folder = store.folder_for("phone")
     folder.mkdir(parents=True)
     (folder / "recipe").write_text("maple")
-    (folder / "running").write_text(content)
+    (folder / "running").write_text(content.format(this=os.getpid()))
     (device,) = store.devices()
     assert (device.state, device.serial, device.process) == ("died", None, None)
 

@@ -21,7 +21,7 @@ from sdkgen.bench.run import Bench
 from sdkgen.bench.runner import choose
 from sdkgen.bench.store import Store, StoredSession
 from sdkgen.bench.transport import Found, connected, open_device
-from sdkgen.bench.workspace import Workspace
+from sdkgen.bench.workspace import Workspace, open_workspace
 from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch
 from tests.bench.devices.conftest import kill_daemon, wait_until
@@ -124,7 +124,6 @@ def test_a_device_gone_for_good_loses_nothing_measured_and_stops_no_other(
         made.reconnect_seconds = 3
         return made
 
-    open_workspace = run_module.open_workspace
     monkeypatch.setattr(run_module, "open_workspace", impatient)
     chosen = choose(runner(tmp_path, "slow", "5"))
     job = Bench([found(maple), found(twin)], [cell], Settings(sessions=2), chosen, Store(str(store)))

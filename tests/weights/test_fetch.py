@@ -44,7 +44,7 @@ def test_from_a_file(file: Path, empty_cache: Path) -> None:
 def test_a_wrong_file_is_refused_and_not_kept(file: Path, empty_cache: Path, fault: str) -> None:
     content = bytearray(file.read_bytes())
     content[1000] ^= 1
-    file.write_bytes({"truncated": content[:100_000], "changed": content, "empty": b""}[fault])
+    file.write_bytes(bytes({"truncated": content[:100_000], "changed": content, "empty": b""}[fault]))
     with pytest.raises(WeightsError, match="not the released weights of blazeface-front") as caught:
         fetch.fetch(FRONT, file)
     assert ("truncated" in str(caught.value)) == (fault != "changed")

@@ -1,0 +1,1 @@
+"""The Kotlin core against a plain port, with JMH."""

@@ -1,0 +1,1 @@
+"""The Swift core against the Python reference and a plain port."""
