@@ -14,6 +14,7 @@ from PIL import Image
 
 from sdkgen import convert
 from sdkgen.backends.coreml import CoreMlBackend
+from sdkgen.backends.mil.package import read
 from sdkgen.detection.preprocess import letterboxed
 from sdkgen.errors import BackendError
 from sdkgen.spec.registry import load_model
@@ -52,7 +53,7 @@ class Units(enum.Enum):
 
 @pytest.fixture
 def mac(monkeypatch: pytest.MonkeyPatch) -> type[FakeModel]:
-    package()  # converted before coremltools is replaced
+    read(package())  # converted, and the protobuf schema found, before coremltools is replaced
     package(image_input=False)
     module = ModuleType("coremltools")
     module.models = SimpleNamespace(MLModel=FakeModel)  # type: ignore[attr-defined]
