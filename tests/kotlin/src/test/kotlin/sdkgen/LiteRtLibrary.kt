@@ -72,7 +72,6 @@ private interface LiteRtC : Library {
 class LiteRtModel(modelPath: String) : Closeable {
     private class Buffer(val handle: Pointer, val numbers: Int)
 
-    private val c: LiteRtC = Native.load(System.getProperty("sdkgen.litert.library"), LiteRtC::class.java)
     private val environment = made { c.LiteRtCreateEnvironment(0, null, it) }
     private val model = made { c.LiteRtCreateModelFromFile(environment, modelPath, it) }
     private val options = made { c.LiteRtCreateOptions(it) }
@@ -155,5 +154,13 @@ class LiteRtModel(modelPath: String) : Closeable {
         const val CPU = 1
         const val READ = 0
         const val WRITE = 1
+        const val RTLD_LAZY_NODELETE = 0x1001
+
+        /** Never unloaded: LiteRT leaves handlers behind that run when the process ends. */
+        val c: LiteRtC = Native.load(
+            System.getProperty("sdkgen.litert.library"),
+            LiteRtC::class.java,
+            mapOf(Library.OPTION_OPEN_FLAGS to RTLD_LAZY_NODELETE),
+        )
     }
 }
