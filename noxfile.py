@@ -110,7 +110,7 @@ def parity_gpu(session: nox.Session) -> None:
     command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
     session.log("The host's own Vulkan will do" if not command else "Using the Vulkan driver of a Debian 13 root")
     env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
-    session.run("sdkgen", "parity", "--all", "--backend=litert-gpu", *session.posargs, env=env)
+    session.run("sdkgen", "parity", *(session.posargs or ["--all"]), "--backend=litert-gpu", env=env)
     session.run("pytest", "-m", "vulkan", env=env)
 
 

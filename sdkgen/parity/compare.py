@@ -15,6 +15,7 @@ from sdkgen.parity.tensors import TensorDifference, compare_tensors
 from sdkgen.spec.model import ModelSpec, Tolerance
 
 FLOAT32_RUNTIMES = ("torch", "litert", "onnx")
+GPU_RUNTIME = "litert-gpu"
 """Runtimes that compute in float32 whatever the weights are stored in."""
 
 
@@ -92,7 +93,10 @@ def _against(
 def _tolerance(subject: Subject, spec: ModelSpec) -> Tolerance:
     """Return what may differ: released weights are stored in half already, so only arithmetic in half loses."""
     exact = subject.precision == "fp32" or (spec.trained and subject.runtime in FLOAT32_RUNTIMES)
-    return spec.parity.fp32 if exact else spec.parity.fp16
+    if exact:
+        return spec.parity.fp32
+    sums_in_half = subject.runtime == GPU_RUNTIME
+    return (spec.parity.gpu if sums_in_half else None) or spec.parity.fp16
 
 
 def _tensor_row(found: Sequence[tuple[TensorDifference, str]]) -> TensorRow:

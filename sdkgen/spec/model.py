@@ -169,10 +169,14 @@ class Tolerance(Strict):
 
 
 class ParitySpec(Strict):
-    """Tolerances of artifacts with float32 and with float16 arithmetic or weights."""
+    """Tolerances of artifacts with float32 and with float16 arithmetic or weights.
+
+    ``gpu`` is for GPUs that also sum in float16: what no face depends on may differ by more then. None takes ``fp16``.
+    """
 
     fp32: Tolerance
     fp16: Tolerance
+    gpu: Tolerance | None = None
 
 
 class WheelSpec(Strict):
