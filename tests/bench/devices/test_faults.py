@@ -85,7 +85,9 @@ def test_daemon_killed_during_a_pull(maple: Device, phone: Transport, big: Path,
 
 
 def test_daemon_killed_during_a_command_costs_a_detached_process_nothing(maple: Device, phone: Transport) -> None:
-    phone.shell(f"setsid sh -c 'sleep 3; echo done > {TMP}/result' </dev/null >/dev/null 2>&1 &")
+    # Only what has left the shell's session outlives it: the shell must not end before that.
+    detached = f"setsid sh -c 'touch {TMP}/begun; sleep 3; echo done > {TMP}/result' </dev/null >/dev/null 2>&1 &"
+    phone.shell(f"{detached} until [ -e {TMP}/begun ]; do sleep 0.05; done")
     started = time.monotonic()
     with meanwhile(lambda: kill_daemon(maple), lambda: time.monotonic() > started + 0.5), pytest.raises(DeviceGone):
         phone.shell("sleep 60")
