@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 import subprocess
@@ -27,8 +28,11 @@ DEBIAN_PYTHON = "3.13"
 def python_command() -> str:
     """Return the command that starts a Python with a Vulkan driver that will do; empty for the host's own.
 
-    Raises ``RootError`` or ``CalledProcessError`` where the root or its packages cannot be made.
+    One that the environment names already is taken as it is. Raises ``RootError`` or ``CalledProcessError`` where the
+    root or its packages cannot be made.
     """
+    if named := os.environ.get("SDKGEN_GPU_PYTHON"):
+        return named
     return "" if _runs_here() else shlex.join(_in_root())
 
 
