@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
-from typing import Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict
 
-Format: TypeAlias = Literal["tflite", "coreml", "onnx"]
-Precision: TypeAlias = Literal["fp16", "fp32"]
-Layout: TypeAlias = Literal["standard", "merged"]
-
-SUFFIXES: dict[Format, str] = {"tflite": ".tflite", "coreml": ".mlpackage", "onnx": ".onnx"}
+from sdkgen.formats import SUFFIXES as SUFFIXES
+from sdkgen.formats import Format as Format
+from sdkgen.formats import Layout as Layout
+from sdkgen.formats import Precision as Precision
 
 
 class Record(BaseModel):
@@ -58,4 +55,6 @@ class Artifact:
 
 def tool_versions(*packages: str) -> dict[str, str]:
     """Return the installed versions of ``packages`` (and sdkgen's own), sorted by name."""
+    from importlib import metadata
+
     return {package: metadata.version(package) for package in sorted({"sdkgen", *packages})}

@@ -36,9 +36,13 @@ def _options(
 
 
 def _register() -> None:
-    """Add every module in commands/. They import nothing heavy at the top, so that --help stays quick."""
-    for module in pkgutil.iter_modules(commands.__path__):
-        import_module(f"{commands.__name__}.{module.name}").register(app)
+    """Add the module in commands/ that the command line names, or all of them where it names none.
+
+    They import nothing heavy at the top, so that --help stays quick.
+    """
+    names = [module.name for module in pkgutil.iter_modules(commands.__path__)]
+    for name in [name for name in names if name in sys.argv[1:2]] or names:
+        import_module(f"{commands.__name__}.{name}").register(app)
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sdkgen"
 
 FLOORS = [
-    {"cache", "console", "errors", "files", "resources"},
+    {"cache", "console", "errors", "files", "formats", "resources"},
     {"artifact", "backends", "detection", "images", "network", "spec", "weights"},
     {"bench", "convert", "evaluate", "parity", "render", "tracking", "video"},
     {"bundle"},

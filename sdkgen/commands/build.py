@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdkgen import console
-from sdkgen.artifact import Layout, Precision
 from sdkgen.errors import UsageError, nearest
+from sdkgen.formats import Layout, Precision
 from sdkgen.spec.registry import load_model
 
 if TYPE_CHECKING:

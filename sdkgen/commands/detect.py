@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from sdkgen import console
-from sdkgen.artifact import Precision
 from sdkgen.errors import ImageError, UsageError
-from sdkgen.spec.model import ModelSpec
+from sdkgen.formats import Precision
 from sdkgen.spec.registry import load_model
 
 if TYPE_CHECKING:
     from sdkgen.backends.base import Backend
     from sdkgen.detection.types import Detection, Options
+    from sdkgen.spec.model import ModelSpec
     from sdkgen.video.detect import VideoDetection
 
 

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import typer
 
 from sdkgen import __version__, console
-from sdkgen.artifact import Artifact, Precision
 from sdkgen.errors import UsageError
-from sdkgen.spec.model import ModelSpec
+from sdkgen.formats import Precision
 from sdkgen.spec.registry import load_model
 
 if TYPE_CHECKING:
+    from sdkgen.artifact import Artifact
     from sdkgen.backends.base import Backend
+    from sdkgen.spec.model import ModelSpec
 
 Backends: TypeAlias = Literal["litert", "litert-gpu", "onnx", "coreml", "torch"]
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
+from typing import TYPE_CHECKING
 
 from sdkgen import resources
 from sdkgen.errors import SpecError, UsageError, nearest
-from sdkgen.spec.base import read_toml
-from sdkgen.spec.model import ModelSpec
+
+if TYPE_CHECKING:
+    from sdkgen.spec.model import ModelSpec
 
 
 @cache
@@ -24,6 +26,10 @@ def load_model(name: str) -> ModelSpec:
     """
     if name not in model_names():
         raise UsageError(f"unknown model {name!r}", hint=nearest(name, model_names()), reference="unknown-model")
+    # Imported here: the names of models are asked for by commands that need nothing of what the files say.
+    from sdkgen.spec.base import read_toml
+    from sdkgen.spec.model import ModelSpec
+
     path = resources.folder("models") / f"{name}.toml"
     spec = read_toml(path, ModelSpec)
     if spec.name != name:

@@ -1,0 +1,11 @@
+"""The names of what can be chosen of an artifact. Apart from its record, so that options cost no imports."""
+
+from __future__ import annotations
+
+from typing import Literal, TypeAlias
+
+Format: TypeAlias = Literal["tflite", "coreml", "onnx"]
+Precision: TypeAlias = Literal["fp16", "fp32"]
+Layout: TypeAlias = Literal["standard", "merged"]
+
+SUFFIXES: dict[Format, str] = {"tflite": ".tflite", "coreml": ".mlpackage", "onnx": ".onnx"}
