@@ -51,7 +51,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     _register()
     try:
-        app(standalone_mode=True)
+        app()
     except SdkgenError as error:
         console.print_error(error)
         sys.exit(error.exit_code)

@@ -23,6 +23,3 @@ def path(name: str) -> Path:
         hint="Reinstall sdkgen: pip install --force-reinstall sdkgen",
         reference="broken-install",
     )
-
-
-folder = path

@@ -43,7 +43,7 @@ def page(report: Report, store: Store, extras: Sequence[Extra] = ()) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    folder = resources.folder("templates") / "report"
+    folder = resources.path("templates") / "report"
     environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,

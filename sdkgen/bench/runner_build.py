@@ -65,7 +65,7 @@ class Targets(Strict):
 
 def target_of(system: System, abi: str) -> tuple[str, LinuxTarget | AndroidTarget]:
     """Return the ABI's Android name and how to build for it; raises ``RunnerError`` for an ABI without a target."""
-    targets = read_toml(resources.folder("devices") / "runner" / "targets.toml", Targets)
+    targets = read_toml(resources.path("devices") / "runner" / "targets.toml", Targets)
     name = _ABIS.get(abi, abi)
     known: Mapping[str, LinuxTarget | AndroidTarget] = targets.linux if system == "linux" else targets.android
     if name not in known:
@@ -93,7 +93,7 @@ def _files(abi: str, how: LinuxTarget | AndroidTarget) -> Mapping[str, Path]:
 
 
 def _build(how: LinuxTarget | AndroidTarget) -> Path:
-    folder = resources.folder("devices") / "runner"
+    folder = resources.path("devices") / "runner"
     sources = [str(path) for path in sorted(folder.glob("*.c"))]
     compiler, version = _zig(how) if isinstance(how, LinuxTarget) else _ndk(how)
     content = {path.name: sha256_path(path) for path in sorted(folder.glob("*.[ch]"))}

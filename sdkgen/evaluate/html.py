@@ -14,7 +14,7 @@ def write_html(report: dict[str, Any], target: Path) -> None:
     import jinja2
 
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.folder("templates") / "eval"),
+        loader=jinja2.FileSystemLoader(resources.path("templates") / "eval"),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,

@@ -14,7 +14,7 @@ def write_html(result: ParityReport, target: Path) -> None:
     import jinja2
 
     templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.folder("templates") / "parity"),
+        loader=jinja2.FileSystemLoader(resources.path("templates") / "parity"),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,

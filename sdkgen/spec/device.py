@@ -108,7 +108,7 @@ class Recipe(Strict):
 @cache
 def recipe_names() -> tuple[str, ...]:
     """Return the names of all recipes, sorted."""
-    return tuple(sorted(path.stem for path in (resources.folder("devices") / "emulated").glob("*.toml")))
+    return tuple(sorted(path.stem for path in (resources.path("devices") / "emulated").glob("*.toml")))
 
 
 @cache
@@ -119,7 +119,7 @@ def load_recipe(name: str) -> Recipe:
     """
     if name not in recipe_names():
         raise UsageError(f"unknown recipe {name!r}", hint=nearest(name, recipe_names()), reference="unknown-recipe")
-    path = resources.folder("devices") / "emulated" / f"{name}.toml"
+    path = resources.path("devices") / "emulated" / f"{name}.toml"
     recipe = read_toml(path, Recipe)
     if recipe.name != name:
         raise SpecError(f"the name {recipe.name!r} is not the file's", context=f"{path}: name", hint=f"Write {name!r}.")

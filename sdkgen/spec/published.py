@@ -60,7 +60,7 @@ class PublishedSpec(Strict):
 def published() -> list[PublishedSpec]:
     """Return all published tables, by name; raises ``SpecError`` for a faulty file."""
     found = []
-    for path in sorted((resources.folder("devices") / "published").glob("*.toml")):
+    for path in sorted((resources.path("devices") / "published").glob("*.toml")):
         spec = read_toml(path, PublishedSpec)
         if spec.name != path.stem:
             raise SpecError(

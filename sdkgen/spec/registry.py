@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 @cache
 def model_names() -> tuple[str, ...]:
     """Return the names of all models, sorted."""
-    return tuple(sorted(path.stem for path in resources.folder("models").glob("*.toml")))
+    return tuple(sorted(path.stem for path in resources.path("models").glob("*.toml")))
 
 
 @cache
@@ -30,7 +30,7 @@ def load_model(name: str) -> ModelSpec:
     from sdkgen.spec.base import read_toml
     from sdkgen.spec.model import ModelSpec
 
-    path = resources.folder("models") / f"{name}.toml"
+    path = resources.path("models") / f"{name}.toml"
     spec = read_toml(path, ModelSpec)
     if spec.name != name:
         raise SpecError(f"the name {spec.name!r} is not the file's", context=f"{path}: name", hint=f"Write {name!r}.")

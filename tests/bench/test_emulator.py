@@ -49,7 +49,7 @@ def test_there_are_recipes_for_both_architectures_and_no_names_of_real_phones() 
     ],
 )
 def test_a_faulty_recipe_is_named_by_file_and_key(tmp_path: Path, old: str, new: str, key: str) -> None:
-    text = (resources.folder("devices") / "emulated" / "maple.toml").read_text()
+    text = (resources.path("devices") / "emulated" / "maple.toml").read_text()
     assert old in text
     (tmp_path / "maple.toml").write_text(text.replace(old, new))
     with pytest.raises(SpecError) as caught:

@@ -207,7 +207,7 @@ def test_published_figures_carry_their_source() -> None:
 def test_a_faulty_published_file_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "published").mkdir()
     (tmp_path / "published" / "bad.toml").write_text('schema = 1\nname = "bad"\n')
-    monkeypatch.setattr("sdkgen.spec.published.resources.folder", lambda _: tmp_path)
+    monkeypatch.setattr("sdkgen.spec.published.resources.path", lambda _: tmp_path)
     with pytest.raises(SpecError) as caught:
         published()
     assert "bad.toml: title" in caught.value.context

@@ -72,7 +72,7 @@ def test_every_exit_code_has_a_remedy(code: int, console: bytes, reference: str)
 
 
 def test_targets_are_pinned() -> None:
-    targets = read_toml(resources.folder("devices") / "runner" / "targets.toml", Targets)
+    targets = read_toml(resources.path("devices") / "runner" / "targets.toml", Targets)
     assert set(targets.linux) == {"x86_64", "arm64-v8a"}
     assert len({target.wheel.version for target in targets.linux.values()}) == 1
     assert target_of("linux", "aarch64")[0] == "arm64-v8a"

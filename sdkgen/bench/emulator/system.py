@@ -12,7 +12,7 @@ from sdkgen.spec.device import Recipe
 
 def programs() -> Path:
     """Return the folder with the programs that stand in for Android's, and ``boot``."""
-    return resources.folder("devices") / "emulated" / "system"
+    return resources.path("devices") / "emulated" / "system"
 
 
 def install(recipe: Recipe, serial_number: str, target: Path) -> None:
