@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 from sdkgen import __version__, resources
 from sdkgen.artifact import Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
@@ -34,7 +34,10 @@ LADDERS: dict[tuple[Target, Precision], tuple[Precision, ...]] = {("ios", "fp16"
 
 @dataclass(frozen=True)
 class Request:
-    """What ``sdkgen build`` was asked for."""
+    """What ``sdkgen build`` was asked for.
+
+    ``weights``, ``layout`` and ``variant`` concern the detector; ``landmarker`` is there where faces are tracked.
+    """
 
     spec: ModelSpec
     target: Target
@@ -48,6 +51,8 @@ class Request:
     trust: bool = False
     force: bool = False
     weights_bits: int | None = None
+    variant: str | None = None
+    landmarker: ModelSpec | None = None
     aar: bool = False
 
 
@@ -64,8 +69,9 @@ def build(request: Request) -> manifest.Manifest:
     renderer.check_names(request.name, request.package)
     _check_replaceable(request.out, force=request.force)
     with whole_folder(request.out) as work:
-        artifacts = _convert(request)
-        context = _context(request, artifacts)
+        detector, landmarker = _convert(request)
+        context = _context(request, detector, landmarker)
+        artifacts = (*detector, *landmarker)
         places = renderer.render(context, artifacts, work)
         records = tuple(
             artifact.record.model_copy(update={"path": place})
@@ -80,28 +86,35 @@ def build(request: Request) -> manifest.Manifest:
     return made
 
 
-def _convert(request: Request) -> tuple[Artifact, ...]:
-    """Return the artifacts that the SDK ships, in the order in which it tries them.
+def _convert(request: Request) -> tuple[tuple[Artifact, ...], tuple[Artifact, ...]]:
+    """Return the artifacts of the detector and of the landmark model, in the order in which the SDK tries them.
 
     Raises ``ConvertError`` if a GPU would not take one of them whole.
     """
-    options = {} if request.weights_bits is None else {"weights_bits": request.weights_bits}
-    artifacts = tuple(
+    form = FORMATS[request.target]
+    precisions = LADDERS.get((request.target, request.precision), (request.precision,))
+    compressed: dict[str, Any] = {} if request.weights_bits is None else {"weights_bits": request.weights_bits}
+    shaped: dict[str, Any] = {} if request.variant is None else {"variant": request.variant}
+    detector = tuple(
         convert(
             request.spec,
-            FORMATS[request.target],
+            form,
             precision=precision,
             layout=request.layout,
             weights=request.weights,
             trust=request.trust,
-            **options,
+            **compressed,
+            **shaped,
         )
-        for precision in LADDERS.get((request.target, request.precision), (request.precision,))
+        for precision in precisions
     )
+    landmarker: tuple[Artifact, ...] = ()
+    if request.landmarker is not None:
+        landmarker = tuple(convert(request.landmarker, form, precision=p, **compressed) for p in precisions)
     if request.target != "onnx":
-        for artifact in artifacts:
+        for artifact in (*detector, *landmarker):
             _check_gpu(artifact)
-    return artifacts
+    return detector, landmarker
 
 
 def _check_gpu(artifact: Artifact) -> None:
@@ -141,12 +154,14 @@ def _check_replaceable(out: Path, *, force: bool) -> None:
         )
 
 
-def _context(request: Request, artifacts: tuple[Artifact, ...]) -> SdkContext:
+def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple[Artifact, ...]) -> SdkContext:
     return SdkContext(
         name=request.name,
         package=request.package,
         spec=request.spec,
-        artifacts=tuple(artifact.record for artifact in artifacts),
+        artifacts=tuple(artifact.record for artifact in detector),
+        landmarker=request.landmarker,
+        landmarker_artifacts=tuple(artifact.record for artifact in landmarker),
         layout=request.layout,
         precision=request.precision,
         runtime=request.runtime or RUNTIMES[request.target][0],
@@ -164,6 +179,7 @@ def _manifest(
         name=context.name,
         package=context.package,
         model=request.spec.name,
+        pipeline=context.pipeline,
         target=request.target,
         runtime=context.runtime,
         trained=request.spec.trained or request.weights is not None,

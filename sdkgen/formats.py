@@ -8,4 +8,6 @@ Format: TypeAlias = Literal["tflite", "coreml", "onnx"]
 Precision: TypeAlias = Literal["fp16", "fp32"]
 Layout: TypeAlias = Literal["standard", "merged"]
 
+Pipeline: TypeAlias = Literal["detect", "track"]
+
 SUFFIXES: dict[Format, str] = {"tflite": ".tflite", "coreml": ".mlpackage", "onnx": ".onnx"}

@@ -29,6 +29,7 @@ NEIGHBOURS = {
     "backends": {"detection"},
     "detection": {"backends", "network"},
     "weights": {"network"},
+    "tracking": {"render"},
     "cache": {"console"},
     "files": {"cache"},
     "errors": {"cache", "console", "files", "resources"},

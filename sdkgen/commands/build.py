@@ -10,8 +10,8 @@ import typer
 
 from sdkgen import console
 from sdkgen.errors import UsageError, nearest
-from sdkgen.formats import Layout, Precision
-from sdkgen.spec.registry import load_model
+from sdkgen.formats import Layout, Pipeline, Precision
+from sdkgen.spec.registry import LANDMARKER, load_model
 
 if TYPE_CHECKING:
     from sdkgen.bundle import Target
@@ -29,8 +29,10 @@ def register(app: typer.Typer) -> None:
 def build(
     target: str = typer.Option(..., "--target", "-t", help="ios, android, or onnx for the plain model."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    pipeline: Pipeline = typer.Option("detect", "--pipeline", help="detect, or track: also landmarks, face by face."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of Core ML's arithmetic."),
     outputs: Layout = typer.Option("standard", "--outputs", help="Boxes and scores, or one merged head a grid."),
+    variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
     runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
     package: str = typer.Option(DEFAULT_PACKAGE, "--package", help="The reverse-domain name of the package."),
@@ -51,7 +53,7 @@ def build(
     kind = _target(target)
     spec = load_model(model)
     _ = spec.detector  # an SDK needs one
-    _refuse_strangers(kind, runtime=runtime, weights_bits=weights_bits, aar=aar)
+    _refuse_strangers(kind, runtime=runtime, weights_bits=weights_bits, aar=aar, variant=variant, pipeline=pipeline)
     started = time.monotonic()
     folder = out or Path(f"{model}-{target}")
     manifest = bundle.build(
@@ -68,6 +70,8 @@ def build(
             trust=trust_weights,
             force=force,
             weights_bits=weights_bits,
+            variant=variant,
+            landmarker=load_model(LANDMARKER) if pipeline == "track" else None,
             aar=aar,
         )
     )
@@ -86,7 +90,15 @@ def _target(name: str) -> Target:
     raise UsageError(f"unknown target {name!r}", hint=nearest(name, TARGETS), reference="unknown-target")
 
 
-def _refuse_strangers(target: Target, *, runtime: str | None, weights_bits: int | None, aar: bool) -> None:
+def _refuse_strangers(
+    target: Target,
+    *,
+    runtime: str | None,
+    weights_bits: int | None,
+    aar: bool,
+    variant: str | None,
+    pipeline: Pipeline,
+) -> None:
     """Raise ``UsageError`` for an option that the target does not have."""
     from sdkgen.bundle import RUNTIMES
 
@@ -96,6 +108,10 @@ def _refuse_strangers(target: Target, *, runtime: str | None, weights_bits: int 
         raise UsageError("--weights-bits is for --target ios, and is 8 or 6", hint="Leave it out, or correct it.")
     if aar and target != "android":
         raise UsageError("--aar is for --target android", hint="Leave it out.")
+    if variant is not None and target != "android":
+        raise UsageError("--variant is for --target android", hint="Leave it out.")
+    if pipeline == "track" and target == "onnx":
+        raise UsageError("--pipeline track is for --target ios or android", hint="Leave it out: onnx is a plain model.")
 
 
 def _summarise(manifest: Manifest, folder: Path, seconds: float) -> None:

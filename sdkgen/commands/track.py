@@ -11,13 +11,12 @@ import typer
 
 from sdkgen import console
 from sdkgen.errors import UsageError
-from sdkgen.spec.registry import load_model
+from sdkgen.spec.registry import LANDMARKER, load_model
 
 if TYPE_CHECKING:
     from sdkgen.tracking.tracker import TrackedFace, TrackedFrame
     from sdkgen.video import Frame
 
-LANDMARKER = "face-landmark"
 IMAGES_A_SECOND = 30.0
 """How far apart in time images are taken to be, since they do not say."""
 

@@ -8,12 +8,14 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from sdkgen.artifact import ArtifactRecord, Layout, Precision
+from sdkgen.formats import Pipeline
 from sdkgen.spec.model import ModelSpec
 
 
 class SdkContext(BaseModel):
-    """One SDK: its names, its model and the artifacts it ships.
+    """One SDK: its names, its models and the artifacts it ships.
 
+    ``landmarker`` and its artifacts are there where the SDK tracks faces and does not only detect them.
     ``name`` is the product (a Swift module, a Gradle project); ``package`` the reverse-domain identifier.
     ``weights`` and ``trust`` are as in ``network.load``: what the golden input is computed with.
     """
@@ -27,11 +29,18 @@ class SdkContext(BaseModel):
     layout: Layout
     precision: Precision
     runtime: str
+    landmarker: ModelSpec | None = None
+    landmarker_artifacts: tuple[ArtifactRecord, ...] = ()
     sdkgen_version: str
     tools: dict[str, str]
     weights: Path | None = None
     trust: bool = False
 
+    @property
+    def pipeline(self) -> Pipeline:
+        """What the SDK does."""
+        return "detect" if self.landmarker is None else "track"
+
     def values(self) -> dict[str, Any]:
         """Return the fields by name, as the templates' variables."""
-        return {field: getattr(self, field) for field in type(self).model_fields}
+        return {**{field: getattr(self, field) for field in type(self).model_fields}, "pipeline": self.pipeline}

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from sdkgen.artifact import ArtifactRecord, Record
+from sdkgen.formats import Pipeline
 
 NAME = "manifest.json"
 
@@ -21,6 +22,7 @@ class Manifest(Record):
     name: str
     package: str
     model: str
+    pipeline: Pipeline = "detect"
     target: str
     runtime: str | None = None
     trained: bool

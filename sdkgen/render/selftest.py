@@ -4,6 +4,10 @@ At its first start on a device an SDK runs the golden input and compares: a GPU 
 before a user sees wrong faces. The file is little-endian: the letters "SDKG", then version, width, height and the
 number of rows as 32-bit unsigned integers, then width × height × 3 RGB bytes, then per row an anchor's index (32-bit
 unsigned) and its 16 box numbers and score logit (float32), as torch computes them in float32.
+
+The landmark model has a file of its own, on a crop of the same face: the letters "SDKL", then version, width, height
+and the number of landmarks, the RGB bytes, the presence logit (float32), then x, y and z of every landmark in input
+pixels (float32).
 """
 
 from __future__ import annotations
@@ -16,11 +20,14 @@ from numpy.typing import NDArray
 
 from sdkgen import cache, resources
 from sdkgen.backends.torch_backend import TorchBackend
-from sdkgen.detection.types import Array
+from sdkgen.detection.preprocess import cropped
+from sdkgen.detection.types import Array, Roi
 from sdkgen.files import sha256_json, sha256_path
 from sdkgen.spec.model import ModelSpec
+from sdkgen.tracking.landmarks import landmark_roi, to_image
 
 NAME = "selftest.bin"
+LANDMARKS_NAME = "landmarks-selftest.bin"
 VERSION = 1
 ROWS = 16
 """How many anchors are compared: those with the highest scores."""
@@ -37,26 +44,63 @@ def golden_image(spec: ModelSpec) -> NDArray[np.uint8]:
     return np.asarray(small, dtype=np.uint8)
 
 
+def golden_crop(spec: ModelSpec, torch: TorchBackend) -> NDArray[np.uint8]:
+    """Return the landmark model's golden input, (height, width, 3) RGB bytes: the face as the tracker would crop it."""
+    from PIL import Image
+
+    with Image.open(resources.path("models") / _PHOTOGRAPH) as image:
+        photograph = np.asarray(image.convert("RGB"))
+    height, width = photograph.shape[:2]
+    whole = Roi((width / 2, height / 2), (width, height))
+    raw = torch.run(cropped(photograph, whole, spec.input))["landmarks"].reshape(-1, 3).astype(np.float64)
+    roi = landmark_roi(to_image(raw, whole, spec), spec.landmarker.landmark_roi)
+    crop: NDArray[np.float32] = (cropped(photograph, roi, spec.input)[0] - spec.input.minimum) / spec.input.scale
+    return crop.round().clip(0, 255).astype(np.uint8)
+
+
 def selftest(spec: ModelSpec, weights: Path | None = None, *, trust: bool = False) -> bytes:
     """Return the content of selftest.bin for a detector, from the cache where it has been made before."""
+    return _cached(spec, weights, trust=trust, name=NAME)
+
+
+def landmarks(spec: ModelSpec) -> bytes:
+    """Return the content of landmarks-selftest.bin, from the cache where it has been made before."""
+    return _cached(spec, None, trust=False, name=LANDMARKS_NAME)
+
+
+def _cached(spec: ModelSpec, weights: Path | None, *, trust: bool, name: str) -> bytes:
     given = sha256_path(weights) if weights is not None else spec.weights.sha256
     photograph = sha256_path(resources.path("models") / _PHOTOGRAPH)
     key = sha256_json([VERSION, ROWS, spec.model_dump(mode="json"), given, trust, photograph])
 
     def fill(folder: Path) -> None:
-        (folder / NAME).write_bytes(_compute(spec, weights, trust=trust))
+        from sdkgen.network import load
 
-    return (cache.make("selftests", key, fill) / NAME).read_bytes()
+        compute = _compute if name == NAME else _compute_landmarks
+        (folder / name).write_bytes(compute(spec, TorchBackend(load(spec, weights, trust=trust), spec)))
+
+    return (cache.make("selftests", key, fill) / name).read_bytes()
 
 
-def _compute(spec: ModelSpec, weights: Path | None, *, trust: bool) -> bytes:
-    from sdkgen.network import load
-
+def _compute(spec: ModelSpec, torch: TorchBackend) -> bytes:
     pixels = golden_image(spec)
-    image: Array = (pixels.astype(np.float32) * np.float32(spec.input.scale) + np.float32(spec.input.minimum))[None]
-    outputs = TorchBackend(load(spec, weights, trust=trust), spec).run(image)
+    outputs = torch.run(_input(spec, pixels))
     rows = np.concatenate([outputs["boxes"][0], outputs["scores"][0]], axis=1)
     best = np.argsort(-rows[:, -1], kind="stable")[:ROWS]
-    head = b"SDKG" + struct.pack("<4I", VERSION, spec.input.width, spec.input.height, len(best))
     body = b"".join(struct.pack("<I", index) + rows[index].astype("<f4").tobytes() for index in best)
-    return head + pixels.tobytes() + body
+    return _head(b"SDKG", spec, len(best)) + pixels.tobytes() + body
+
+
+def _compute_landmarks(spec: ModelSpec, torch: TorchBackend) -> bytes:
+    pixels = golden_crop(spec, torch)
+    outputs = torch.run(_input(spec, pixels))
+    numbers = np.concatenate([outputs["presence"].ravel(), outputs["landmarks"].ravel()]).astype("<f4")
+    return _head(b"SDKL", spec, spec.landmarker.count) + pixels.tobytes() + numbers.tobytes()
+
+
+def _input(spec: ModelSpec, pixels: NDArray[np.uint8]) -> Array:
+    return (pixels.astype(np.float32) * np.float32(spec.input.scale) + np.float32(spec.input.minimum))[None]
+
+
+def _head(magic: bytes, spec: ModelSpec, rows: int) -> bytes:
+    return magic + struct.pack("<4I", VERSION, spec.input.width, spec.input.height, rows)

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from sdkgen.spec.model import ModelSpec
 
 
+LANDMARKER = "face-landmark"
+"""The model that looks at the crop of a face that a detector found: its rule says which crop."""
+
+
 @cache
 def model_names() -> tuple[str, ...]:
     """Return the names of all models, sorted."""
