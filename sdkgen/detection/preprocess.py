@@ -46,6 +46,14 @@ def letterboxed_yuv(image: Bytes, to: InputSpec, *, full_range: bool) -> Array:
     return _scaled(rgb_from_yuv(sampled, full_range=full_range), to)
 
 
+def cropped_yuv(image: Bytes, roi: Roi, to: InputSpec, *, full_range: bool) -> Array:
+    """Return the model's input for the part ``roi`` of an upright image (H, W, 3) of Y, U and V bytes (BT.601).
+
+    Edges are replicated; interpolated, converted and clamped as in ``letterboxed_yuv``.
+    """
+    return _scaled(rgb_from_yuv(_sample(image, roi, to, outside=None), full_range=full_range), to)
+
+
 def rgb_from_yuv(yuv: NDArray[np.float64], *, full_range: bool) -> NDArray[np.float64]:
     """Return R, G and B, 0 to 255, of Y, U and V on the byte scale (last axis), by ITU-R BT.601."""
     y, u, v = yuv[..., 0], yuv[..., 1] - 128, yuv[..., 2] - 128

@@ -12,7 +12,7 @@ from sdkgen.detection.anchors import anchors
 from sdkgen.detection.decode import merge
 from sdkgen.detection.pixels import Format
 from sdkgen.detection.preprocess import Rotation
-from sdkgen.detection.types import Options, RawOutputs
+from sdkgen.detection.types import Options, RawOutputs, Roi
 from sdkgen.spec.model import ModelSpec
 from tests import photographs
 
@@ -59,6 +59,64 @@ PREPROCESS = (
     PreprocessCase("nv12-full-rotated-90-mirrored-odd", "nv12", 90, True, 65, 47, padding=7),
     PreprocessCase("i420-full-rotated-270-odd-strides", "i420", 270, False, 63, 85, padding=5, chroma_step=2),
     PreprocessCase("i420-video-rotated-180", "i420", 180, False, 80, 60, full_range=False),
+)
+
+
+def _square(x: float, y: float, side: float, degrees: float) -> Roi:
+    return Roi((x, y), (side, side), degrees)
+
+
+@dataclass(frozen=True)
+class WarpCase:
+    """A pixel buffer, and the region of its upright image, in pixels, that becomes the model's input."""
+
+    buffer: PreprocessCase
+    roi: Roi
+
+
+WARP = (
+    WarpCase(PreprocessCase("warp-rgba", "rgba", 0, False, 96, 72), _square(46, 34.5, 41, 12)),
+    WarpCase(PreprocessCase("warp-rgba-level", "rgba", 0, False, 96, 72), _square(48.25, 35.5, 52.5, 0)),
+    WarpCase(
+        PreprocessCase("warp-bgra-rotated-90-mirrored-odd-padded", "bgra", 90, True, 67, 45, padding=12),
+        _square(21, 36, 33.3, -25),
+    ),
+    WarpCase(PreprocessCase("warp-rgba-rotated-180-odd", "rgba", 180, False, 45, 67), _square(22, 30, 30, 95)),
+    WarpCase(
+        PreprocessCase("warp-bgra-rotated-270-mirrored-large", "bgra", 270, True, 160, 90, padding=64),
+        _square(45, 80, 62, -172),
+    ),
+    WarpCase(
+        PreprocessCase("warp-nv12-video-mirrored", "nv12", 0, True, 96, 54, full_range=False, padding=32),
+        _square(47, 26, 40, 8),
+    ),
+    WarpCase(
+        PreprocessCase("warp-nv12-full-rotated-90-odd", "nv12", 90, False, 65, 47, padding=7),
+        _square(23, 31, 36, -40),
+    ),
+    WarpCase(
+        PreprocessCase(
+            "warp-i420-full-rotated-270-mirrored-odd-strides", "i420", 270, True, 63, 85, padding=5, chroma_step=2
+        ),
+        _square(41, 30, 44, 33),
+    ),
+    WarpCase(
+        PreprocessCase("warp-i420-video-rotated-180", "i420", 180, False, 80, 60, full_range=False),
+        _square(40, 30, 35, 0),
+    ),
+    # Partly outside: there the nearest edge's texels stand in.
+    WarpCase(PreprocessCase("warp-rgba-partly-outside", "rgba", 0, False, 96, 72), _square(8, 60, 50, 15)),
+    WarpCase(
+        PreprocessCase("warp-nv12-partly-outside-mirrored", "nv12", 0, True, 96, 54, full_range=False, padding=3),
+        _square(90, 5, 40, -20),
+    ),
+    WarpCase(
+        PreprocessCase("warp-i420-partly-outside-rotated-90", "i420", 90, False, 63, 45, padding=5, chroma_step=2),
+        _square(44, 62, 38, 0),
+    ),
+    WarpCase(
+        PreprocessCase("warp-bgra-larger-than-image", "bgra", 0, False, 48, 36, padding=4), _square(24, 18, 90, 5)
+    ),
 )
 
 

@@ -16,15 +16,19 @@ import numpy as np
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.detection import pixels, preprocess, roi
 from sdkgen.detection.pipeline import faces
-from sdkgen.detection.types import Array, Detection
+from sdkgen.detection.types import Array, Detection, Roi
 from sdkgen.spec.model import InputSpec, ModelSpec
 from sdkgen.spec.registry import load_model
 from sdkgen.weights.fetch import fetch
+from tests.golden import sequences
 from tests.golden.buffers import planes
-from tests.golden.cases import PREPROCESS, PostprocessCase, PreprocessCase, Run, postprocess_cases
+from tests.golden.cases import PREPROCESS, WARP, PostprocessCase, PreprocessCase, Run, WarpCase, postprocess_cases
 
 FOLDER = Path(__file__).parent
 MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
+SEQUENCES = "sequences"
+WARP_ROWS = (0, 1, 37, 80, 95, 96, 150, 191)
+"""The rows of the landmark model's input that a warp case keeps."""
 
 
 def main(folder: Path = FOLDER) -> None:
@@ -39,6 +43,14 @@ def main(folder: Path = FOLDER) -> None:
     spec = load_model(MODELS[0])
     for buffer in PREPROCESS:
         _write_preprocess(folder / MODELS[0], spec, buffer)
+    target = folder / SEQUENCES
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir()
+    models = sequences.backends()
+    for sequence in sequences.CASES:
+        sequences.write(target, sequences.record(sequence, models))
+    for warp in WARP:
+        _write_warp(target, warp)
 
 
 def released(spec: ModelSpec) -> Run:
@@ -81,35 +93,62 @@ def _face(face: Detection, width: int, height: int) -> dict[str, Any]:
         "box": face.box,
         "keypoints": face.keypoints.tolist(),
         "roll_degrees": face.roll_degrees(width / height),
-        "roi": {"center": region.center, "size": region.size, "rotation_degrees": region.rotation_degrees},
+        "roi": _roi(region),
     }
 
 
 def _write_preprocess(target: Path, spec: ModelSpec, case: PreprocessCase) -> None:
     buffer = planes(case)
-    written = []
-    for index, plane in enumerate(buffer):
-        name = f"{case.name}.{index}.u8"
-        (target / name).write_bytes(plane.data)
-        written.append({"file": name, "row_stride": plane.row_stride, "pixel_stride": plane.pixel_stride})
     _write_case(
         target / f"{case.name}.json",
         {
             "kind": "preprocess",
             "model": spec.name,
             "case": case.name,
-            "pixels": {
-                "format": case.format,
-                "width": case.width,
-                "height": case.height,
-                "range": "full" if case.full_range else "video",
-                "planes": written,
-            },
-            "rotation": case.rotation,
-            "mirrored": case.mirrored,
+            **_write_buffer(target, case, buffer),
             "input": _write_floats(target / f"{case.name}.f32", model_input(case, buffer, spec.input)),
         },
     )
+
+
+def _write_warp(target: Path, case: WarpCase) -> None:
+    buffer, name = planes(case.buffer), case.buffer.name
+    made = warped(case, buffer, sequences.LANDMARKER.input)[0, WARP_ROWS, :, :]
+    _write_case(
+        target / f"{name}.json",
+        {
+            "kind": "warp",
+            "model": sequences.LANDMARKER.name,
+            "case": name,
+            **_write_buffer(target, case.buffer, buffer),
+            "roi": _roi(case.roi),
+            "rows": WARP_ROWS,
+            "input": _write_floats(target / f"{name}.f32", made),
+        },
+    )
+
+
+def _write_buffer(target: Path, case: PreprocessCase, buffer: list[pixels.Plane]) -> dict[str, Any]:
+    written = []
+    for index, plane in enumerate(buffer):
+        name = f"{case.name}.{index}.u8"
+        (target / name).write_bytes(plane.data)
+        written.append({"file": name, "row_stride": plane.row_stride, "pixel_stride": plane.pixel_stride})
+    return {
+        "pixels": {
+            "format": case.format,
+            "width": case.width,
+            "height": case.height,
+            "range": "full" if case.full_range else "video",
+            "planes": written,
+        },
+        "rotation": case.rotation,
+        "mirrored": case.mirrored,
+    }
+
+
+def _roi(region: Roi) -> dict[str, Any]:
+    return {"center": region.center, "size": region.size, "rotation_degrees": region.rotation_degrees}
 
 
 def model_input(case: PreprocessCase, buffer: list[pixels.Plane], to: InputSpec) -> Array:
@@ -119,6 +158,18 @@ def model_input(case: PreprocessCase, buffer: list[pixels.Plane], to: InputSpec)
         return preprocess.letterboxed(preprocess.upright(rgb, case.rotation, case.mirrored), to)
     yuv = preprocess.upright(pixels.yuv(case.format, buffer, case.height, case.width), case.rotation, case.mirrored)
     return preprocess.letterboxed_yuv(yuv, to, full_range=case.full_range)
+
+
+def warped(case: WarpCase, buffer: list[pixels.Plane], to: InputSpec) -> Array:
+    """Return what the reference makes of a region of a pixel buffer's upright image."""
+    about = case.buffer
+    if about.format in ("rgba", "bgra"):
+        rgb = pixels.rgb(about.format, buffer, about.height, about.width)
+        return preprocess.cropped(preprocess.upright(rgb, about.rotation, about.mirrored), case.roi, to)
+    yuv = preprocess.upright(
+        pixels.yuv(about.format, buffer, about.height, about.width), about.rotation, about.mirrored
+    )
+    return preprocess.cropped_yuv(yuv, case.roi, to, full_range=about.full_range)
 
 
 def _write_floats(path: Path, values: Array) -> dict[str, Any]:
