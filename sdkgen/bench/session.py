@@ -20,13 +20,12 @@ from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner import CONSOLE, LOG, OUT, Place, exit_failure
 from sdkgen.bench.samples import Recording, garbage, parse
-from sdkgen.bench.workspace import TRANSIENT, Workspace, sha256s
+from sdkgen.bench.workspace import TRANSIENT, Workspace
 from sdkgen.errors import SdkgenError
 from sdkgen.files import sha256_bytes, sha256_path
 
-POLL_SECONDS = 0.4
-"""How often a running session is looked at: often enough to end soon, seldom enough not to disturb."""
-SHORTEST_POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.5
+"""How long a look at a running session waits, asleep on the device, for its end; so that it is seen at once."""
 GRACE_SECONDS = 30.0
 """How much longer than its limit a session is waited for, before it is killed from here."""
 LOG_BYTES = 16_384
@@ -68,7 +67,6 @@ class Session:
         self._watch = watch
         self._folder = f"{workspace.root}/sessions/{uuid.uuid4().hex}"
         self._seen = b""
-        self._recording: Recording | None = None
         self._reconnects = workspace.reconnects
         self._started = 0.0
         self._ended = 0.0
@@ -77,8 +75,7 @@ class Session:
         """Measure, and return what became of it. Raises ``Stopped`` if the user asked to stop."""
         try:
             self._launch()
-            code = self._wait()
-            outcome = self._collect(code)
+            outcome = self._collect(*self._wait())
         except TRANSIENT as error:
             return self._lost(error)
         except DeviceError as error:
@@ -93,12 +90,14 @@ class Session:
         # HOME and XDG_RUNTIME_DIR: where GPU drivers keep compiled kernels, and ask for a private folder.
         home = shlex.quote(f"{workspace.root}/home")
         inside = (
-            f"echo $$ >pid; export HOME={home} XDG_RUNTIME_DIR={home} LD_LIBRARY_PATH={shlex.quote(workspace.kit)}; "
+            f"flock 9; echo $$ >pid; export HOME={home} XDG_RUNTIME_DIR={home} "
+            f"LD_LIBRARY_PATH={shlex.quote(workspace.kit)}; "
             f"{command} >{CONSOLE} 2>&1; echo $? >rc.part; mv rc.part rc"
         )
+        # Descriptor 9 holds a lock for as long as the runner lives: who waits for it sleeps until the end.
         start = (
             f"mkdir -p {home} {folder}/cache && chmod 700 {home} && cd {folder} || exit 1; "
-            f"[ -e pid ] || setsid sh -c {shlex.quote(inside)} </dev/null >/dev/null 2>&1 & "
+            f"[ -e pid ] || setsid sh -c {shlex.quote(inside)} </dev/null >/dev/null 2>&1 9>busy & "
             f"i=0; while [ $i -lt 100 ]; do [ -s {folder}/pid ] && exit 0; sleep 0.02; i=$((i + 1)); done; exit 1"
         )
         done = self._workspace.shell(start)
@@ -109,18 +108,24 @@ class Session:
             )
         self._started = time.monotonic()
 
-    def _wait(self) -> int:
-        """Return the runner's exit code once it has ended; kills it when the user stops or its time is up."""
+    def _wait(self) -> tuple[int, dict[str, str]]:
+        """Return the runner's exit code once it has ended, and its files' sha256; kills it when its time is up.
+
+        Raises ``Stopped``, with the runner killed, when the user stops.
+        """
         deadline = self._started + self._settings.limit_seconds + GRACE_SECONDS
-        vanished = 0
+        vanished, pause = 0, 0.0
         while True:
-            if self._stop.wait(self._pause()):
+            if self._stop.wait(pause):
                 self._kill()
                 raise Stopped
-            state = self._look()
+            began = time.monotonic()
+            state, hashes = self._look()
             if state.startswith("rc "):
                 self._ended = time.monotonic()
-                return int(state[3:])
+                return int(state[3:]), hashes
+            # Where the device knows no file locks, it answers at once.
+            pause = max(0.0, LOOK_SECONDS - (time.monotonic() - began))
             vanished = vanished + 1 if state == "gone" else 0
             if vanished > 1:
                 raise DeviceError(
@@ -136,45 +141,36 @@ class Session:
                     reference="runner-hung",
                 )
 
-    def _pause(self) -> float:
-        """Return how long to leave the device alone: less where the samples so far say that the end is near."""
-        if self._recording is None or len(self._recording.samples) < 2:
-            return POLL_SECONDS
-        last = self._recording.samples[-1]
-        left = (self._settings.runs - len(self._recording.samples)) * last.at_ns / last.i / 1e9
-        return min(POLL_SECONDS, max(SHORTEST_POLL_SECONDS, left))
+    def _look(self) -> tuple[str, dict[str, str]]:
+        """Wait a moment for the runner's end, and read what it has written since the last look.
 
-    def _look(self) -> str:
-        """Read what the runner has written since the last look; return "running", "gone", or "rc N" at the end."""
+        Returns "running", "gone", or "rc N" at the end; and at the end the sha256 of its files by name.
+        """
         folder = shlex.quote(self._folder)
         done = self._workspace.shell(
-            f"cd {folder} || exit 1; if [ -f rc ]; then read c <rc; echo rc $c; "
+            f"cd {folder} || exit 1; [ -f rc ] || timeout {LOOK_SECONDS} flock -s 9 9<busy 2>/dev/null; "
+            f"if [ -f rc ]; then read c <rc; touch {OUT} {LOG} {CONSOLE}; "
+            f"set -- $(sha256sum {OUT} {LOG} {CONSOLE}); echo rc $c $*; "
             f"elif kill -0 $(cat pid) 2>/dev/null; then echo running; else echo gone; fi; "
             f"tail -c +{len(self._seen) + 1} {OUT} 2>/dev/null"
         )
         state, _, new = done.stdout.partition(b"\n")
         self._seen += new
-        if new:
-            self._recording = _parsed(self._seen)
-            if self._watch is not None:
-                self._watch(self._recording)
-        text = state.decode(errors="replace").strip()
-        if done.exit_code != 0 and not text:
+        if new and self._watch is not None:
+            self._watch(_parsed(self._seen))
+        words = state.decode(errors="replace").split()
+        if done.exit_code != 0 and not words:
             raise DeviceError(
                 "the session's folder is gone from the device", hint="Keep /data/local/tmp/sdkgen while a bench runs."
             )
-        return text
+        return " ".join(words[:2]), dict(zip(words[3::2], words[2::2], strict=False))
 
-    def _collect(self, code: int) -> Outcome:
+    def _collect(self, code: int, hashes: dict[str, str]) -> Outcome:
         """Bring the results home, compare their sha256, and read them."""
         workspace, names = self._workspace, (OUT, LOG, CONSOLE)
-        listed = self._workspace.shell(
-            f"cd {shlex.quote(self._folder)} && touch {' '.join(names)} && sha256sum {' '.join(names)}"
-        )
-        wanted = sha256s(listed.text)
         with tempfile.TemporaryDirectory(prefix="sdkgen-") as scratch:
             needed = names if code != 0 else (OUT, CONSOLE) if workspace.runner.prints else (OUT,)
-            data = {name: self._bring(name, Path(scratch), wanted.get(name, "")) for name in needed}
+            data = {name: self._bring(name, Path(scratch), hashes.get(name, "")) for name in needed}
         out, console = data[OUT], data.get(CONSOLE, b"")
         log = console + data.get(LOG, b"")
         text = log[-LOG_BYTES:].decode(errors="replace")
