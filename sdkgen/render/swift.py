@@ -1,7 +1,7 @@
 """The iOS SDK: a Swift package around a Core ML model.
 
-Nearly all of its sources are the same for every model and are copied as they are; the numbers of the model are in one
-generated file.
+Nearly all of its sources are the same for every model and are copied as they are; the numbers of a model are in one
+generated file. What tracks faces lies over what detects them, in a tree of its own.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _KEYWORDS = frozenset(
 
 _TYPES = frozenset(
     """
-    ActiveComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FrameDetections ModelPrecision
-    RotatedRect VideoFrame
+    ActiveComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark FaceLandmarks
+    FaceTracker FrameDetections ModelPrecision RotatedRect Smoothing TrackedFace TrackedFrame VideoFrame
     """.split()
 )
 """Public types of the package: a module named as one of its types breaks the interface of a framework."""
@@ -92,17 +92,33 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tup
             reference="other-keypoints",
         )
     models = [(_resource_name(artifact), artifact) for artifact in artifacts]
-    render_tree(resources.path("templates") / "swift", out, {**context.values(), **_values(spec, models)})
+    values = {**context.values(), **_values(context, models)}
+    templates = resources.path("templates") / "swift"
+    render_tree(templates / "bundle", out, values)
+    if context.landmarker is not None:
+        render_tree(templates / "track", out, values)
     folder = out / "Sources" / context.name / "Resources"
     folder.mkdir(parents=True, exist_ok=True)
     for name, artifact in models:
         shutil.copytree(artifact.path, folder / f"{name}.mlpackage", copy_function=shutil.copyfile)
-    (folder / selftest.NAME).write_bytes(selftest.selftest(spec, context.weights, trust=context.trust))
+    for name, content in _golden_inputs(context).items():
+        (folder / name).write_bytes(content)
     return tuple((folder / f"{name}.mlpackage").relative_to(out).as_posix() for name, _ in models)
 
 
-def _values(spec: ModelSpec, models: Sequence[tuple[str, Artifact]]) -> dict[str, Any]:
+def _golden_inputs(context: SdkContext) -> dict[str, bytes]:
+    """Return what the models are tested with at first start, by the name of its file."""
+    made = {selftest.NAME: selftest.selftest(context.spec, context.weights, trust=context.trust)}
+    if context.landmarker is not None:
+        made[selftest.LANDMARKS_NAME] = selftest.landmarks(context.landmarker)
+    return made
+
+
+def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict[str, Any]:
     """Return what the templates need beside the context."""
+    spec = context.spec
+    detector = [_resource(name, artifact) for name, artifact in models if artifact.record.model == spec.name]
+    landmarker = [_resource(name, artifact) for name, artifact in models if artifact.record.model != spec.name]
     return {
         "grids": [
             {
@@ -113,16 +129,21 @@ def _values(spec: ModelSpec, models: Sequence[tuple[str, Artifact]]) -> dict[str
             for grid in spec.detector.grids
         ],
         "outputs": [output.name for output in models[0][1].record.outputs],
-        "crop_scale": load_model(_CROP_MODEL).landmarker.detection_roi.scale,
-        "resources": [
-            {
-                "name": name,
-                "precision": _PRECISIONS[artifact.record.precision],
-                "sha256": artifact.record.sha256,
-                "bytes": artifact.record.bytes,
-            }
-            for name, artifact in models
-        ],
+        "crop_scale": (context.landmarker or load_model(_CROP_MODEL)).landmarker.detection_roi.scale,
+        "detector_resources": detector,
+        "landmark_resources": landmarker,
+        "resources": [*detector, *landmarker],
+        "golden_inputs": [selftest.NAME, *([selftest.LANDMARKS_NAME] if context.landmarker is not None else [])],
+    }
+
+
+def _resource(name: str, artifact: Artifact) -> dict[str, Any]:
+    record = artifact.record
+    return {
+        "name": name,
+        "precision": _PRECISIONS[record.precision],
+        "sha256": record.sha256,
+        "bytes": record.bytes,
     }
 
 

@@ -77,7 +77,7 @@ def listing(out: Path) -> str:
 
 def rendered_files(out: Path) -> list[Path]:
     """Return the files of a package for blazeface-front that come from a ``.j2`` template."""
-    templates = resources.path("templates") / "swift"
+    templates = resources.path("templates") / "swift" / "bundle"
     constant = {
         file.relative_to(templates).as_posix().replace("{{ name }}", NAME)
         for file in files_below(templates)

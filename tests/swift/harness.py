@@ -72,10 +72,19 @@ def find_swift() -> tuple[Swift | None, str]:
         return None, str(error)
 
 
-def render(model: str, layout: Layout, target: Path, *, name: str = NAME) -> Path:
+def render(model: str, layout: Layout, target: Path, *, name: str = NAME, pipeline: Pipeline = "detect") -> Path:
     """Build the iOS bundle of a model and return its folder, replacing an older one."""
-    spec = load_model(model)
-    build(Request(spec=spec, target="ios", out=target, name=name, package="org.example", layout=layout, force=True))
+    request = Request(
+        spec=load_model(model),
+        landmarker=load_model("face-landmark") if pipeline == "track" else None,
+        target="ios",
+        out=target,
+        name=name,
+        package="org.example",
+        layout=layout,
+        force=True,
+    )
+    build(request)
     return target
 
 

@@ -22,15 +22,17 @@ final class FakeModel: @unchecked Sendable {
     var outputNames = ModelSpecification.shipped.outputShapes.map(\.name)
     var outputType = MLMultiArrayDataType.float32
     var padding = 0
+    /// What is loaded from a place instead of this model.
+    var other: (URL, MLModelConfiguration) throws -> StubModel? = { _, _ in nil }
     private(set) var loaded: [(url: URL, units: MLComputeUnits, low: Bool)] = []
     private(set) var runs = 0
     private(set) var lastInput: [UInt8] = []
     private var golden: SelfTest?
 
     func install() throws {
-        let data = try Data(contentsOf: ModelStore.shipped.resources.appendingPathComponent("selftest.bin"))
-        golden = try SelfTest(data, specification: specification, name: "selftest.bin")
+        golden = try SelfTest(ModelStore.shipped.data(SelfTest.fileName), specification: specification)
         MLModel.stub = { [self] url, configuration in
+            if let model = try other(url, configuration) { return model }
             loaded.append((url, configuration.computeUnits, configuration.allowLowPrecisionAccumulationOnGPU))
             if loadFails(configuration) { throw Failure() }
             let error = logitError(configuration)
@@ -73,6 +75,25 @@ final class FakeModel: @unchecked Sendable {
             for number in 0..<BoxNumbers.count { boxes[index * grid.boxStride + number] = row.values[number] }
             UnsafeMutablePointer(mutating: grid.logits)[index * grid.logitStride] = row.values[BoxNumbers.count] + error
         }
+        return try Features(answer, options, padding: padding, type: outputType)
+    }
+
+    private func remember(_ buffer: CVPixelBuffer) {
+        let plane = buffer.stubPlanes[0]
+        lastInput = Array(UnsafeRawBufferPointer(start: plane.base, count: plane.bytesPerRow * plane.rows))
+    }
+}
+
+/// What a fake model answers: in the memory it is given, or in memory of its own.
+final class Features: MLFeatureProvider {
+    let arrays: [String: MLMultiArray]
+
+    /// - Parameters:
+    ///   - padding: How many elements follow each row of the last axis in memory of its own.
+    ///   - type: What memory of its own claims to hold.
+    init(
+        _ answer: RawOutputs, _ options: MLPredictionOptions, padding: Int = 0, type: MLMultiArrayDataType = .float32
+    ) throws {
         var arrays: [String: MLMultiArray] = [:]
         for tensor in answer.tensors {
             if let backing = options.outputBackings[tensor.name] as? MLMultiArray {
@@ -82,14 +103,21 @@ final class FakeModel: @unchecked Sendable {
                 }
                 arrays[tensor.name] = backing
             } else {
-                arrays[tensor.name] = try padded(tensor, owner: answer)
+                arrays[tensor.name] = try Self.padded(tensor, padding, type)
             }
         }
-        return Features(arrays)
+        self.arrays = arrays
     }
 
-    /// Returns an output in memory of Core ML's own, each row of the last axis followed by `padding` elements.
-    private func padded(_ tensor: RawOutputs.Tensor, owner: RawOutputs) throws -> MLMultiArray {
+    var featureNames: Set<String> { Set(arrays.keys) }
+
+    func featureValue(for featureName: String) -> MLFeatureValue? {
+        arrays[featureName].map { MLFeatureValue(multiArray: $0) }
+    }
+
+    private static func padded(
+        _ tensor: RawOutputs.Tensor, _ padding: Int, _ type: MLMultiArrayDataType
+    ) throws -> MLMultiArray {
         let width = tensor.shape.last! + padding
         let rows = tensor.values.count / tensor.shape.last!
         let memory = UnsafeMutablePointer<Float>.allocate(capacity: rows * width)
@@ -103,22 +131,8 @@ final class FakeModel: @unchecked Sendable {
             strides[axis] = strides[axis + 1] * (axis == strides.count - 2 ? width : tensor.shape[axis + 1])
         }
         return try MLMultiArray(
-            dataPointer: memory, shape: tensor.shape.map(NSNumber.init(value:)), dataType: outputType,
+            dataPointer: memory, shape: tensor.shape.map(NSNumber.init(value:)), dataType: type,
             strides: strides.map(NSNumber.init(value:)), deallocator: { _ in memory.deallocate() })
-    }
-
-    private func remember(_ buffer: CVPixelBuffer) {
-        let plane = buffer.stubPlanes[0]
-        lastInput = Array(UnsafeRawBufferPointer(start: plane.base, count: plane.bytesPerRow * plane.rows))
-    }
-
-    private final class Features: MLFeatureProvider {
-        let arrays: [String: MLMultiArray]
-        init(_ arrays: [String: MLMultiArray]) { self.arrays = arrays }
-        var featureNames: Set<String> { Set(arrays.keys) }
-        func featureValue(for featureName: String) -> MLFeatureValue? {
-            arrays[featureName].map { MLFeatureValue(multiArray: $0) }
-        }
     }
 }
 
@@ -134,7 +148,7 @@ extension ModelStore {
     static func temporary(resources: URL? = nil) -> ModelStore {
         let cache = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         return ModelStore(
-            specification: .shipped, resources: resources ?? ModelStore.shipped.resources, cache: cache)
+            resources: resources ?? ModelStore.shipped.resources, cache: cache)
     }
 
     /// A copy of the resources that a test may damage.

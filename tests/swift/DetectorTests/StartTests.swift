@@ -159,7 +159,7 @@ final class StartTests: XCTestCase {
     func testCacheThatCannotBeWrittenIsDoneWithout() async throws {
         let fake = FakeModel()
         let store = ModelStore(
-            specification: specification, resources: ModelStore.shipped.resources,
+            resources: ModelStore.shipped.resources,
             cache: URL(fileURLWithPath: "/proc/nowhere"))
         _ = try await makeDetector(fake, store: store)
         XCTAssertEqual(fake.loaded.count, 1)

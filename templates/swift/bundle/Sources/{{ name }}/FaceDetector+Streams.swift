@@ -1,0 +1,82 @@
+import CoreGraphics
+import Foundation
+
+extension FaceDetector {
+    /// Returns what is found in a stream of frames, frame by frame.
+    ///
+    /// In the running mode `.liveStream` the newest frame wins: while a frame is being searched, or its result used,
+    /// only the latest of those that arrive is kept; ``FrameDetections/droppedFrames`` counts the others. In the mode
+    /// `.video` every frame is searched, and the sequence is read only as fast as that goes.
+    ///
+    /// ```swift
+    /// for try await found in detector.detections(in: frames) {
+    ///     overlay.faces = found.faces
+    /// }
+    /// ```
+    ///
+    /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be searched
+    /// (`.wrongRunningMode` in the mode `.image`), and whatever `frames` throws.
+    ///
+    /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
+    public nonisolated func detections<Frames>(in frames: Frames) -> Detections<Frames> {
+        Detections(detector: self, frames: frames)
+    }
+
+    /// The results for a stream of frames; see ``detections(in:)``.
+    public struct Detections<Frames: AsyncSequence & Sendable>: AsyncSequence, Sendable
+    where Frames.Element == VideoFrame {
+        /// What was found in one frame.
+        public typealias Element = FrameDetections
+
+        let detector: FaceDetector
+        let frames: Frames
+
+        /// Begins to read the frames.
+        public func makeAsyncIterator() -> Iterator {
+            Iterator(detector: detector, frames: frames)
+        }
+
+        /// Searches one frame a step.
+        public struct Iterator: AsyncIteratorProtocol {
+            private let detector: FaceDetector
+            private var source: FrameSource<Frames>?
+
+            init(detector: FaceDetector, frames: Frames) {
+                self.detector = detector
+                switch detector.configuration.runningMode {
+                case .image: source = nil
+                case .video: source = .all(frames)
+                case .liveStream: source = .newest(frames)
+                }
+            }
+
+            /// Returns what is found in the next frame, nil after the last.
+            public mutating func next() async throws -> FrameDetections? {
+                guard source != nil else {
+                    throw FaceDetectorError.wrongRunningMode(
+                        detail: "detections(in:) is for the modes .video and .liveStream; this detector's is .image.")
+                }
+                guard let (frame, dropped) = try await source?.next() else { return nil }
+                let found = try await detector.search(frame)
+                return FrameDetections(
+                    faces: found.faces,
+                    imageSize: found.imageSize,
+                    timestamp: frame.timestamp,
+                    droppedFrames: dropped
+                )
+            }
+        }
+    }
+}
+
+/// What was found in one frame of a stream.
+public struct FrameDetections: Sendable, Equatable {
+    /// The faces, best first.
+    public let faces: [Face]
+    /// The size of the upright frame in pixels.
+    public let imageSize: CGSize
+    /// The frame's time in seconds.
+    public let timestamp: TimeInterval?
+    /// How many frames were dropped since the stream began, because newer ones came before they could be searched.
+    public let droppedFrames: Int
+}

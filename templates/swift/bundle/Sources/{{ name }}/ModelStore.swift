@@ -1,0 +1,145 @@
+import CoreML
+import CryptoKit
+import Foundation
+
+/// Finds the package's models, compiles them where nobody has yet, and loads them.
+struct ModelStore: Sendable {
+    /// Where the resources are.
+    let resources: URL
+    /// Where models that are compiled on the device are kept, each under the hash of what it was made of.
+    let cache: URL
+
+    /// The resources in this package's bundle.
+    static var shipped: ModelStore {
+        let bundle = Bundle.module
+        let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask).first
+        return ModelStore(
+            resources: bundle.resourceURL ?? bundle.bundleURL,
+            cache: (caches ?? FileManager.default.temporaryDirectory).appendingPathComponent("FaceDetectorModels")
+        )
+    }
+
+    /// Returns what the file `name` among the resources holds.
+    ///
+    /// - Throws: `FaceDetectorError.resourceMissing`.
+    func data(_ name: String) throws -> Data {
+        guard let data = try? Data(contentsOf: resources.appendingPathComponent(name)) else {
+            throw FaceDetectorError.resourceMissing(name: name)
+        }
+        return data
+    }
+
+    /// Returns one of a model's converted forms, loaded.
+    ///
+    /// - Throws: `FaceDetectorError.resourceMissing`, `.resourceDamaged` if Core ML refuses it, or
+    ///   `.modelHashMismatch` if it is not the one this package was generated with.
+    func load(
+        _ resource: ModelSpecification.Resource, of specification: any ConvertedModel,
+        _ configuration: MLModelConfiguration
+    ) async throws -> MLModel {
+        let model: MLModel
+        let compiled = resources.appendingPathComponent("\(resource.name).mlmodelc")
+        if compiled.isFolder {
+            model = try await load(compiled, resource, configuration)
+        } else {
+            model = try await loadCompiling(resource, configuration)
+        }
+        try checkWeights(of: model, specification, resource)
+        return model
+    }
+
+    /// A model that was not compiled ahead of time is compiled at first start.
+    private func loadCompiling(
+        _ resource: ModelSpecification.Resource, _ configuration: MLModelConfiguration
+    ) async throws -> MLModel {
+        let package = resources.appendingPathComponent("\(resource.name).mlpackage")
+        guard package.isFolder else { throw FaceDetectorError.resourceMissing(name: "\(resource.name).mlpackage") }
+        let found = try Self.sha256(ofFolder: package)
+        guard found == resource.packageSHA256 else {
+            throw FaceDetectorError.modelHashMismatch(
+                name: resource.name, expected: resource.packageSHA256, found: found)
+        }
+        let cached = cache.appendingPathComponent("\(found).mlmodelc")
+        if cached.isFolder {
+            if let model = try? await load(cached, resource, configuration) { return model }
+            // Made by another system version, or damaged: it is made anew.
+            try? FileManager.default.removeItem(at: cached)
+        }
+        return try await load(compile(package, into: cached, resource), resource, configuration)
+    }
+
+    private func load(
+        _ url: URL, _ resource: ModelSpecification.Resource, _ configuration: MLModelConfiguration
+    ) async throws -> MLModel {
+        do {
+            return try await MLModel.load(contentsOf: url, configuration: configuration)
+        } catch {
+            throw FaceDetectorError.resourceDamaged(name: resource.name, detail: error.localizedDescription)
+        }
+    }
+
+    /// Returns where the compiled model is: in the cache, or where Core ML left it if the cache cannot be written.
+    private func compile(
+        _ package: URL, into cached: URL, _ resource: ModelSpecification.Resource
+    ) async throws -> URL {
+        let compiled: URL
+        do {
+            compiled = try await MLModel.compileModel(at: package)
+        } catch {
+            throw FaceDetectorError.resourceDamaged(name: resource.name, detail: error.localizedDescription)
+        }
+        do {
+            try FileManager.default.createDirectory(at: cache, withIntermediateDirectories: true)
+            try FileManager.default.moveItem(at: compiled, to: cached)
+        } catch {
+            return cached.isFolder ? cached : compiled
+        }
+        return cached
+    }
+
+    /// Checks the hash of the weights that the model carries, which survives compilation.
+    private func checkWeights(
+        of model: MLModel, _ specification: any ConvertedModel, _ resource: ModelSpecification.Resource
+    ) throws {
+        let metadata = model.modelDescription.metadata[.creatorDefinedKey] as? [String: String]
+        let found = metadata?["sdkgen.weights.sha256"] ?? "missing"
+        guard found == specification.weightsSHA256 else {
+            throw FaceDetectorError.modelHashMismatch(
+                name: resource.name, expected: specification.weightsSHA256, found: found)
+        }
+    }
+
+    /// Returns the sha256 over the relative names and contents of a folder's files: what the manifest records.
+    static func sha256(ofFolder folder: URL) throws -> String {
+        let root = folder.resolvingSymlinksInPath().path
+        guard
+            let walk = FileManager.default.enumerator(
+                at: folder.resolvingSymlinksInPath(), includingPropertiesForKeys: nil, options: [.skipsHiddenFiles])
+        else { throw FaceDetectorError.resourceDamaged(name: folder.lastPathComponent, detail: "it cannot be read.") }
+        var hashes: [String: String] = [:]
+        for case let file as URL in walk where !file.isFolder {
+            guard let content = try? Data(contentsOf: file) else {
+                throw FaceDetectorError.resourceDamaged(
+                    name: folder.lastPathComponent, detail: "\(file.lastPathComponent) cannot be read.")
+            }
+            hashes[String(file.path.dropFirst(root.count + 1))] = SHA256.hash(data: content).hexadecimal
+        }
+        var total = SHA256()
+        for name in hashes.keys.sorted() { total.update(data: Data("\(name)\0\(hashes[name]!)\n".utf8)) }
+        return total.finalize().hexadecimal
+    }
+}
+
+extension URL {
+    fileprivate var isFolder: Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+}
+
+extension Sequence<UInt8> {
+    /// The bytes as lower-case hexadecimal digits.
+    fileprivate var hexadecimal: String {
+        map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

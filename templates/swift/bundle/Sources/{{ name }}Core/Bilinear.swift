@@ -1,0 +1,116 @@
+/// The mean of four neighbouring texels, weighted with integers.
+///
+/// Weights have 11 bits an axis: their product times a byte fits 31 bits, so that one 64-bit multiplication serves two
+/// channels.
+enum Bilinear {
+    /// Weights along an axis are fractions of 2 to the power of this.
+    static let bits = 11
+    /// The products of two weights are fractions of 2 to the power of this.
+    static let productBits = UInt32(2 * bits)
+    /// Opaque black as little-endian BGRA.
+    static let black: UInt32 = 0xff00_0000
+
+    /// The four products of two weights along each axis.
+    struct Weights {
+        let nearNear: UInt32
+        let nearFar: UInt32
+        let farNear: UInt32
+        let farFar: UInt32
+
+        /// `near` and `far` are the weights of the two texels along a line, for the line `nearRow` and the line `farRow`.
+        @inline(__always)
+        init(nearRow: UInt32, farRow: UInt32, near: UInt32, far: UInt32) {
+            nearNear = nearRow &* near
+            nearFar = nearRow &* far
+            farNear = farRow &* near
+            farFar = farRow &* far
+        }
+
+        /// Less than 1 where some of the texels have no weight.
+        @inline(__always)
+        var sum: Int32 { Int32(nearNear &+ nearFar &+ farNear &+ farFar) }
+    }
+
+    /// Returns the mean of four texels of four bytes as opaque BGRA; `swapped` says that they are RGBA.
+    @inline(__always)
+    static func packed(
+        _ a: UInt32, _ b: UInt32, _ c: UInt32, _ d: UInt32, _ weights: Weights, swapped: Bool
+    ) -> UInt32 {
+        let nearNear = UInt64(weights.nearNear)
+        let nearFar = UInt64(weights.nearFar)
+        let farNear = UInt64(weights.farNear)
+        let farFar = UInt64(weights.farFar)
+        let outer =
+            firstAndThird(a) &* nearNear &+ firstAndThird(b) &* nearFar
+            &+ firstAndThird(c) &* farNear &+ firstAndThird(d) &* farFar &+ halfOfBoth
+        let second =
+            Self.second(a) &* nearNear &+ Self.second(b) &* nearFar
+            &+ Self.second(c) &* farNear &+ Self.second(d) &* farFar &+ half
+        let low = UInt32(truncatingIfNeeded: outer) >> productBits
+        let high = UInt32(truncatingIfNeeded: outer >> 32) >> productBits
+        let middle = UInt32(truncatingIfNeeded: second) >> productBits
+        return black | middle << 8 | (swapped ? low << 16 | high : high << 16 | low)
+    }
+
+    /// Returns the weighted sum of four bytes.
+    @inline(__always)
+    static func sum(_ a: Int32, _ b: Int32, _ c: Int32, _ d: Int32, _ weights: Weights) -> Int32 {
+        let near = a &* Int32(weights.nearNear) &+ b &* Int32(weights.nearFar)
+        return near &+ c &* Int32(weights.farNear) &+ d &* Int32(weights.farFar)
+    }
+
+    private static let half: UInt64 = 1 << (productBits - 1)
+    private static let halfOfBoth: UInt64 = half << 32 | half
+
+    @inline(__always)
+    private static func firstAndThird(_ pixel: UInt32) -> UInt64 {
+        UInt64(pixel & 0xff) | UInt64(pixel >> 16 & 0xff) << 32
+    }
+
+    @inline(__always)
+    private static func second(_ pixel: UInt32) -> UInt64 { UInt64(pixel >> 8 & 0xff) }
+}
+
+/// BT.601 with the scale of `Bilinear`'s weights taken out.
+struct YCbCrRange {
+    /// Y of black.
+    let black: Int32
+    private let lumaScale: Float
+    private let redFromRed: Float
+    private let greenFromRed: Float
+    private let greenFromBlue: Float
+    private let blueFromBlue: Float
+
+    /// Y, Cb and Cr use all byte values: 420f.
+    static let full = YCbCrRange(black: 0, lumaExtent: 255, chromaExtent: 255)
+    /// Y uses 16 to 235, Cb and Cr 16 to 240: 420v.
+    static let video = YCbCrRange(black: 16, lumaExtent: 219, chromaExtent: 224)
+
+    private init(black: Int32, lumaExtent: Float, chromaExtent: Float) {
+        self.black = black
+        let one = Float(1 << Bilinear.productBits)
+        let chromaScale = 255 / chromaExtent / one
+        lumaScale = 255 / lumaExtent / one
+        redFromRed = 1.402 * chromaScale
+        greenFromRed = -0.714136 * chromaScale
+        greenFromBlue = -0.344136 * chromaScale
+        blueFromBlue = 1.772 * chromaScale
+    }
+
+    /// Returns opaque BGRA for the weighted sums of four texels.
+    ///
+    /// - Parameter inside: The sum of the weights of those within the picture; what it lacks of 1 is black.
+    @inline(__always)
+    func bgra(luma: Int32, blueDifference: Int32, redDifference: Int32, inside: Int32) -> UInt32 {
+        let grey = Float(luma &- black &* inside) * lumaScale
+        let redShare = Float(redDifference &- 128 &* inside)
+        let blueShare = Float(blueDifference &- 128 &* inside)
+        let red = Self.byte(grey + redFromRed * redShare)
+        let green = Self.byte(grey + greenFromRed * redShare + greenFromBlue * blueShare)
+        let blue = Self.byte(grey + blueFromBlue * blueShare)
+        return Bilinear.black | red << 16 | green << 8 | blue
+    }
+
+    @inline(__always)
+    private static func byte(_ value: Float) -> UInt32 { UInt32(min(max(value, 0), 255) + 0.5) }
+}

@@ -1,0 +1,89 @@
+/// What it takes to load and run a converted model, whatever it finds.
+package protocol ConvertedModel: Sendable {
+    var name: String { get }
+    var weightsSHA256: String { get }
+    var input: ModelSpecification.Input { get }
+    /// The outputs by name and shape, in the order in which `RawOutputs` keeps them.
+    var outputShapes: [(name: String, shape: [Int])] { get }
+    /// The converted models, the one to be tried first in front.
+    var resources: [ModelSpecification.Resource] { get }
+}
+
+/// Everything that describes the model, so that no other file holds a number of it.
+package struct ModelSpecification: ConvertedModel {
+    /// The image the model takes, and how bytes become its values: byte · `scale` + `minimum`.
+    package struct Input: Sendable {
+        package let name: String
+        package let width: Int
+        package let height: Int
+        package let minimum: Float
+        package let maximum: Float
+    }
+
+    /// Anchors on a regular grid, `perCell` at the centre of each cell.
+    package struct Grid: Sendable {
+        package let rows: Int
+        package let columns: Int
+        package let perCell: Int
+
+        package var anchorCount: Int { rows * columns * perCell }
+    }
+
+    /// How the outputs are laid out in memory.
+    package enum OutputLayout: Sendable, Equatable {
+        /// Two outputs: the box numbers of all anchors, and their score logits.
+        case standard(boxes: String, scores: String)
+        /// One output a grid: for each anchor its box numbers followed by its score logit.
+        case merged(heads: [String])
+    }
+
+    /// One converted model among the package's resources.
+    package struct Resource: Sendable {
+        package let name: String
+        package let precision: ModelPrecision
+        /// The sha256 of the .mlpackage's relative file names and contents.
+        package let packageSHA256: String
+    }
+
+    package let name: String
+    package let weightsSHA256: String
+    package let input: Input
+    package let grids: [Grid]
+    package let outputs: OutputLayout
+    /// What box numbers are divided by to be relative to the input.
+    package let boxScale: Float
+    /// Score logits are clipped to ± this before the sigmoid.
+    package let scoreClip: Float
+    package let minimumScore: Float
+    package let blendingIoU: Float
+    /// The side of the square crop around a face, in multiples of the longer side of its box.
+    package let cropScale: Double
+    package let resources: [Resource]
+
+    package var anchorCount: Int { grids.reduce(0) { $0 + $1.anchorCount } }
+
+    package var outputShapes: [(name: String, shape: [Int])] {
+        switch outputs {
+        case .standard(let boxes, let scores):
+            return [(boxes, [1, anchorCount, BoxNumbers.count]), (scores, [1, anchorCount, 1])]
+        case .merged(let heads):
+            return zip(heads, grids).map { head, grid in
+                (head, [1, grid.rows, grid.columns, grid.perCell * (BoxNumbers.count + 1)])
+            }
+        }
+    }
+}
+
+/// The arithmetic a model was converted for.
+public enum ModelPrecision: String, Sendable, Hashable {
+    /// Half precision: half the size, and faster on GPU and Neural Engine.
+    case float16
+    /// Single precision.
+    case float32
+}
+
+/// The order of an anchor's box numbers: centre x, centre y, width, height, then x and y of each keypoint.
+package enum BoxNumbers {
+    package static let box = 4
+    package static let count = box + 2 * FaceKeypoints.count
+}

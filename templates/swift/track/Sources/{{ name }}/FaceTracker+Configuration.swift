@@ -1,0 +1,80 @@
+import CoreML
+import ImageIO
+
+extension FaceTracker {
+    /// How frames reach the tracker.
+    public enum RunningMode: String, Sendable, Hashable, CaseIterable {
+        /// The frames of a video, every one of them looked at, in order.
+        case video
+        /// A camera: when frames come faster than they can be looked at, the newest wins.
+        case liveStream
+    }
+
+    /// What an app decides about a tracker.
+    public struct Configuration: Sendable, Hashable {
+        /// How frames reach the tracker.
+        public var runningMode: RunningMode
+
+        /// How many faces to follow. The detector sleeps while so many are in sight.
+        public var maximumFaces: Int
+
+        /// How landmarks are smoothed; nil, the default, leaves them as the model finds them.
+        public var smoothing: Smoothing?
+
+        /// Where Core ML may run the models. The default is CPU and GPU, that is Metal.
+        public var computeUnits: MLComputeUnits
+
+        /// The lowest score of a face for the detector, from 0 to 1.
+        public var minimumScore: Float
+
+        /// How much two of the detector's boxes overlap, from 0 to 1, before they count as one face.
+        public var blendingIoU: Float
+
+        /// Whether upright frames are to be flipped left-right, as a selfie preview shows them.
+        public var isMirrored: Bool
+
+        /// How the pixels of frames are turned, for frames that do not say so themselves.
+        public var orientation: CGImagePropertyOrientation
+
+        /// Makes a configuration; the thresholds default to the model's own.
+        public init(
+            runningMode: RunningMode = .video,
+            maximumFaces: Int = 1,
+            smoothing: Smoothing? = nil,
+            computeUnits: MLComputeUnits = .cpuAndGPU,
+            minimumScore: Float = FaceDetector.Configuration.defaultMinimumScore,
+            blendingIoU: Float = FaceDetector.Configuration.defaultBlendingIoU,
+            isMirrored: Bool = false,
+            orientation: CGImagePropertyOrientation = .up
+        ) {
+            self.runningMode = runningMode
+            self.maximumFaces = maximumFaces
+            self.smoothing = smoothing
+            self.computeUnits = computeUnits
+            self.minimumScore = minimumScore
+            self.blendingIoU = blendingIoU
+            self.isMirrored = isMirrored
+            self.orientation = orientation
+        }
+
+        /// What of this concerns the detector, which finds all faces: the tracker picks those that are new.
+        var detector: FaceDetector.Configuration {
+            FaceDetector.Configuration(
+                computeUnits: computeUnits,
+                minimumScore: minimumScore,
+                blendingIoU: blendingIoU,
+                isMirrored: isMirrored,
+                orientation: orientation
+            )
+        }
+
+        func validate() throws {
+            try detector.validate()
+            try smoothing?.validate()
+            guard maximumFaces > 0 else {
+                throw FaceDetectorError.invalidConfiguration(
+                    detail: "maximumFaces is \(maximumFaces), it must be above 0.")
+            }
+        }
+    }
+}

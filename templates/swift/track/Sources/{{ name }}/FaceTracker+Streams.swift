@@ -1,0 +1,58 @@
+extension FaceTracker {
+    /// Returns what is found in a stream of frames, frame by frame.
+    ///
+    /// In the running mode `.liveStream` the newest frame wins: while a frame is being looked at, or its result used,
+    /// only the latest of those that arrive is kept; ``Counters/droppedFrames`` counts the others. In the mode `.video`
+    /// every frame is looked at, and the sequence is read only as fast as that goes.
+    ///
+    /// ```swift
+    /// for try await frame in tracker.trackedFrames(in: frames) {
+    ///     overlay.faces = frame.faces
+    /// }
+    /// ```
+    ///
+    /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be looked at, and whatever
+    /// `frames` throws.
+    ///
+    /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
+    public nonisolated func trackedFrames<Frames>(in frames: Frames) -> TrackedFrames<Frames> {
+        TrackedFrames(tracker: self, frames: frames)
+    }
+
+    /// The results for a stream of frames; see ``trackedFrames(in:)``.
+    public struct TrackedFrames<Frames: AsyncSequence & Sendable>: AsyncSequence, Sendable
+    where Frames.Element == VideoFrame {
+        /// What was found in one frame.
+        public typealias Element = TrackedFrame
+
+        let tracker: FaceTracker
+        let frames: Frames
+
+        /// Begins to read the frames.
+        public func makeAsyncIterator() -> Iterator {
+            Iterator(tracker: tracker, frames: frames)
+        }
+
+        /// Looks at one frame a step.
+        public struct Iterator: AsyncIteratorProtocol {
+            private let tracker: FaceTracker
+            private var source: FrameSource<Frames>
+            private var dropped = 0
+
+            init(tracker: FaceTracker, frames: Frames) {
+                self.tracker = tracker
+                switch tracker.configuration.runningMode {
+                case .video: source = .all(frames)
+                case .liveStream: source = .newest(frames)
+                }
+            }
+
+            /// Returns what is found in the next frame, nil after the last.
+            public mutating func next() async throws -> TrackedFrame? {
+                guard let (frame, droppedSoFar) = try await source.next() else { return nil }
+                defer { dropped = droppedSoFar }
+                return try await tracker.follow(frame, dropped: droppedSoFar - dropped)
+            }
+        }
+    }
+}

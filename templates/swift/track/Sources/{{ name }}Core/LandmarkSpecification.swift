@@ -1,0 +1,30 @@
+/// Everything that describes the landmark model, so that no other file holds a number of it.
+package struct LandmarkSpecification: ConvertedModel {
+    /// The square region around a face's landmarks: two of them are turned level.
+    package struct Region: Sendable {
+        package let fromPoint: Int
+        package let toPoint: Int
+        /// The side, in multiples of the longer side of the landmarks' box.
+        package let scale: Double
+    }
+
+    package let name: String
+    package let weightsSHA256: String
+    package let input: ModelSpecification.Input
+    package let landmarksOutput: String
+    package let presenceOutput: String
+    /// How many landmarks there are.
+    package let count: Int
+    /// A crop holds a face if its presence is above this.
+    package let minimumPresence: Double
+    /// Two regions that overlap by more than this, as intersection over union, show one face.
+    package let associationIoU: Double
+    package let region: Region
+    /// The landmarks whose mean each of the detector's keypoints is.
+    package let keypoints: [[Int]]
+    package let resources: [ModelSpecification.Resource]
+
+    package var outputShapes: [(name: String, shape: [Int])] {
+        [(landmarksOutput, [1, 3 * count]), (presenceOutput, [1, 1])]
+    }
+}
