@@ -18,7 +18,6 @@ from sdkgen.errors import UsageError
 from sdkgen.render import selftest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
-from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import load_model
 
 USES_SELFTEST = True

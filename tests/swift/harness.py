@@ -17,6 +17,7 @@ from sdkgen import cache
 from sdkgen.artifact import Layout
 from sdkgen.bundle import Request, build
 from sdkgen.files import files_below
+from sdkgen.formats import Pipeline
 from sdkgen.spec.registry import load_model
 from tests.debian_root import RootError, debian_root, wrap
 
