@@ -3,6 +3,7 @@
 // The rendered package's targets, built where there is no Mac: against declarations of Apple's frameworks, with the
 // tests that hold them to the golden vectors, and the benchmark. `harness.py` puts the sources beside this file.
 
+import Foundation
 import PackageDescription
 
 let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
@@ -37,8 +38,17 @@ var targets: [Target] = [
     .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
     .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
     .target(name: "Allocations"),
-    .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
+    .target(name: "Measure", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
+    .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Measure"], swiftSettings: strict),
 ]
+
+// Only a package that tracks has it.
+let trackingBenchmark = "TrackingBenchmark"
+let tracks = FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/Sources/\(trackingBenchmark)/main.swift")
+if tracks {
+    targets.append(
+        .executableTarget(name: trackingBenchmark, dependencies: ["BlazeFaceCore", "Measure"], swiftSettings: strict))
+}
 
 if withExample {
     targets.append(
@@ -52,7 +62,7 @@ if Context.environment["HARNESS_FRAMEWORK"] != nil {
     targets = [
         .target(
             name: "BlazeFace", dependencies: dependencies(frameworks), path: "Sources",
-            exclude: ["Allocations", "Benchmark"], resources: [.copy("BlazeFace/Resources")],
+            exclude: ["Allocations", "Benchmark", "Measure"] + (tracks ? [trackingBenchmark] : []), resources: [.copy("BlazeFace/Resources")],
             swiftSettings: strict + [.define("SDKGEN_FRAMEWORK")])
     ]
 }

@@ -100,9 +100,16 @@ def assemble(bundle: Path, folder: Path) -> Path:
         HERE / "Attachments.swift": folder / "Tests" / "PerformanceTests" / "Attachments.swift",
         bundle / "Tests" / f"{NAME}Tests": folder / "Tests" / "PerformanceTests",
         BENCHMARKS / "Benchmark": folder / "Sources" / "Benchmark",
+        BENCHMARKS / "Measure": folder / "Sources" / "Measure",
         BENCHMARKS / "Allocations": folder / "Sources" / "Allocations",
         HERE / "Package.swift": folder / "Package.swift",
     }
+    if (bundle / "Sources" / NAME / "FaceTracker.swift").exists():
+        parts |= {
+            HERE / "TrackingGoldenTests": folder / "Tests" / "GoldenTests" / "Tracking",
+            HERE / "TrackingDetectorTests": folder / "Tests" / "DetectorTests" / "Tracking",
+            BENCHMARKS / "TrackingBenchmark": folder / "Sources" / "TrackingBenchmark",
+        }
     wanted: dict[Path, Path] = {}
     for source, target in parts.items():
         for file in files_below(source):

@@ -39,23 +39,25 @@ enum GoldenVectors {
         let faces: [Face]
     }
 
-    struct Preprocess: Decodable {
-        struct Pixels: Decodable {
-            struct Plane: Decodable {
-                let file: String
-                let row_stride: Int
-                let pixel_stride: Int
-            }
-            let format: String
-            let width: Int
-            let height: Int
-            let range: String?
-            let planes: [Plane]
-        }
-        struct Input: Decodable {
+    struct Pixels: Decodable {
+        struct Plane: Decodable {
             let file: String
-            let shape: [Int]
+            let row_stride: Int
+            let pixel_stride: Int
         }
+        let format: String
+        let width: Int
+        let height: Int
+        let range: String?
+        let planes: [Plane]
+    }
+
+    struct Input: Decodable {
+        let file: String
+        let shape: [Int]
+    }
+
+    struct Preprocess: Decodable {
         let `case`: String
         let pixels: Pixels
         let rotation: Int
@@ -69,22 +71,21 @@ enum GoldenVectors {
 
     static let specification = ModelSpecification.shipped
 
-    private static func folder() throws -> URL {
-        let root = try XCTUnwrap(ProcessInfo.processInfo.environment["GOLDEN"], "GOLDEN names no folder")
-        return URL(fileURLWithPath: root).appendingPathComponent(specification.name)
-    }
-
     static func postprocess() throws -> [Postprocess] {
         let layout = if case .merged = specification.outputs { "merged" } else { "standard" }
         return try cases("postprocess", Postprocess.self).filter { $0.layout == layout }
     }
 
+    /// The cases in the formats that Apple's cameras deliver.
     static func preprocess() throws -> [Preprocess] {
         try cases("preprocess", Preprocess.self).filter { $0.pixels.format != "i420" }
     }
 
-    private static func cases<Case: Decodable>(_ kind: String, _ type: Case.Type) throws -> [Case] {
-        let files = try FileManager.default.contentsOfDirectory(at: folder(), includingPropertiesForKeys: nil)
+    /// Returns the cases of one kind, those of the model unless a folder is named.
+    static func cases<Case: Decodable>(
+        _ kind: String, _ type: Case.Type, in folder: String = specification.name
+    ) throws -> [Case] {
+        let files = try FileManager.default.contentsOfDirectory(at: place(of: folder), includingPropertiesForKeys: nil)
         return try files.filter { $0.pathExtension == "json" }
             .sorted { $0.path < $1.path }
             .map { try Data(contentsOf: $0) }
@@ -92,14 +93,66 @@ enum GoldenVectors {
             .map { try JSONDecoder().decode(type, from: $0) }
     }
 
-    static func floats(_ file: String) throws -> [Float] {
-        let data = try bytes(file)
-        return stride(from: 0, to: data.count, by: 4).map { start in
-            Float(bitPattern: (0..<4).reduce(UInt32(0)) { $0 | UInt32(data[start + $1]) << (8 * UInt32($1)) })
+    static func floats(_ file: String, in folder: String = specification.name) throws -> [Float] {
+        try bytes(file, in: folder).withUnsafeBytes { bytes in
+            stride(from: 0, to: bytes.count, by: 4).map {
+                Float(bitPattern: UInt32(littleEndian: bytes.loadUnaligned(fromByteOffset: $0, as: UInt32.self)))
+            }
         }
     }
 
-    static func bytes(_ file: String) throws -> [UInt8] {
-        try [UInt8](Data(contentsOf: folder().appendingPathComponent(file)))
+    static func bytes(_ file: String, in folder: String = specification.name) throws -> [UInt8] {
+        try [UInt8](Data(contentsOf: place(of: folder).appendingPathComponent(file)))
+    }
+
+    /// Calls `body` with a look at the pixels of a case.
+    static func withView<Result>(
+        _ pixels: Pixels, in folder: String = specification.name, _ body: (PixelView) throws -> Result
+    ) throws -> Result {
+        let planes = try pixels.planes.map { try bytes($0.file, in: folder) }
+        let format: PixelView.Format =
+            switch pixels.format {
+            case "bgra": .bgra
+            case "rgba": .rgba
+            default: .biPlanar(fullRange: pixels.range != "video")
+            }
+        return try planes[0].withUnsafeBytes { first in
+            try planes[planes.count - 1].withUnsafeBytes { last in
+                let strides = pixels.planes.map(\.row_stride)
+                return try body(
+                    PixelView(
+                        format: format,
+                        width: pixels.width,
+                        height: pixels.height,
+                        first: .init(base: first.baseAddress!, bytesPerRow: strides[0]),
+                        chroma: planes.count > 1 ? .init(base: last.baseAddress!, bytesPerRow: strides[1]) : nil
+                    ))
+            }
+        }
+    }
+
+    /// Returns what `sample` writes as RGB bytes, after a check that alpha is opaque and row padding untouched.
+    static func rgb(
+        _ input: ModelSpecification.Input, _ sample: (UnsafeMutableRawPointer, Int) -> Void
+    ) -> [UInt8] {
+        let bytesPerRow = input.width * 4 + 32
+        var target = [UInt8](repeating: 0x5a, count: bytesPerRow * input.height)
+        target.withUnsafeMutableBytes { sample($0.baseAddress!, bytesPerRow) }
+        var rgb: [UInt8] = []
+        for row in 0..<input.height {
+            for column in 0..<input.width {
+                let start = row * bytesPerRow + 4 * column
+                rgb += [target[start + 2], target[start + 1], target[start]]
+                XCTAssertEqual(target[start + 3], 0xff)
+            }
+            let padding = target[(row * bytesPerRow + 4 * input.width)..<((row + 1) * bytesPerRow)]
+            XCTAssertTrue(padding.allSatisfy { $0 == 0x5a })
+        }
+        return rgb
+    }
+
+    private static func place(of folder: String) throws -> URL {
+        let root = try XCTUnwrap(ProcessInfo.processInfo.environment["GOLDEN"], "GOLDEN names no folder")
+        return URL(fileURLWithPath: root).appendingPathComponent(folder)
     }
 }

@@ -35,7 +35,7 @@ final class LetterboxSamplerTests: XCTestCase {
                 let found = try pixels.withUnsafeBytes { bytes in
                     let plane = PixelView.Plane(base: bytes.baseAddress!, bytesPerRow: width * 4)
                     let view = try PixelView(format: .bgra, width: width, height: height, first: plane)
-                    return Self.rgb(LetterboxSampler(input: input), view, orientation, input)
+                    return rgb(LetterboxSampler(input: input), view, orientation)
                 }
                 XCTAssertEqual(found.max(), 200, "\(width) × \(height), \(orientation)")
             }
@@ -47,7 +47,7 @@ final class LetterboxSamplerTests: XCTestCase {
         let found = try pixels.withUnsafeBytes { bytes in
             let plane = PixelView.Plane(base: bytes.baseAddress!, bytesPerRow: 64 * 4)
             let view = try PixelView(format: .rgba, width: 64, height: 32, first: plane)
-            return Self.rgb(LetterboxSampler(input: input), view, FrameOrientation(), input)
+            return rgb(LetterboxSampler(input: input), view, FrameOrientation())
         }
         func value(_ row: Int) -> UInt8 { found[3 * (row * input.width + input.width / 2)] }
         XCTAssertEqual(value(0), 0)
@@ -56,49 +56,12 @@ final class LetterboxSamplerTests: XCTestCase {
     }
 
     private func sample(_ golden: GoldenVectors.Preprocess, _ sampler: LetterboxSampler) throws -> [UInt8] {
-        let planes = try golden.pixels.planes.map { try GoldenVectors.bytes($0.file) }
-        let isFull = golden.pixels.range != "video"
-        let format: PixelView.Format =
-            switch golden.pixels.format {
-            case "bgra": .bgra
-            case "rgba": .rgba
-            default: .biPlanar(fullRange: isFull)
-            }
         let rotation = try XCTUnwrap(FrameOrientation.Rotation(rawValue: golden.rotation))
-        return try planes[0].withUnsafeBytes { first in
-            try planes[planes.count - 1].withUnsafeBytes { last in
-                let strides = golden.pixels.planes.map(\.row_stride)
-                let view = try PixelView(
-                    format: format,
-                    width: golden.pixels.width,
-                    height: golden.pixels.height,
-                    first: .init(base: first.baseAddress!, bytesPerRow: strides[0]),
-                    chroma: planes.count > 1 ? .init(base: last.baseAddress!, bytesPerRow: strides[1]) : nil
-                )
-                let orientation = FrameOrientation(rotation: rotation, mirrored: golden.mirrored)
-                return Self.rgb(sampler, view, orientation, input)
-            }
-        }
+        let orientation = FrameOrientation(rotation: rotation, mirrored: golden.mirrored)
+        return try GoldenVectors.withView(golden.pixels) { rgb(sampler, $0, orientation) }
     }
 
-    /// Returns the sampled input as RGB bytes, after a check that alpha is opaque and row padding untouched.
-    private static func rgb(
-        _ sampler: LetterboxSampler, _ view: PixelView, _ orientation: FrameOrientation, _ input: ModelSpecification.Input
-    ) -> [UInt8] {
-        let bytesPerRow = input.width * 4 + 32
-        var target = [UInt8](repeating: 0x5a, count: bytesPerRow * input.height)
-        target.withUnsafeMutableBytes {
-            _ = sampler.sample(view, orientation, into: $0.baseAddress!, bytesPerRow: bytesPerRow)
-        }
-        var rgb: [UInt8] = []
-        for row in 0..<input.height {
-            for column in 0..<input.width {
-                let start = row * bytesPerRow + 4 * column
-                rgb += [target[start + 2], target[start + 1], target[start]]
-                XCTAssertEqual(target[start + 3], 0xff)
-            }
-            XCTAssertTrue(target[(row * bytesPerRow + 4 * input.width)..<((row + 1) * bytesPerRow)].allSatisfy { $0 == 0x5a })
-        }
-        return rgb
+    private func rgb(_ sampler: LetterboxSampler, _ view: PixelView, _ orientation: FrameOrientation) -> [UInt8] {
+        GoldenVectors.rgb(input) { _ = sampler.sample(view, orientation, into: $0, bytesPerRow: $1) }
     }
 }
