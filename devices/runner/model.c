@@ -21,12 +21,12 @@ static int add_options(const LiteRt *api, Handle options, const char *name, cons
     return status != 0 ? status : api->AddOpaqueOptions(options, opaque);
 }
 
-static int compile(Model *m, const Options *o, int accelerators) {
+static int compile(Model *m, const Options *o, const char *path, const char *key, int accelerators) {
     EnvironmentOption folder = {.tag = ENVIRONMENT_LIBRARY_FOLDER,
                                 .value = {.type = VALUE_STRING, .as = {.string = o->library}}};
     int status = m->api->CreateEnvironment(1, &folder, &m->environment);
     if (status != 0) return status;
-    status = m->api->CreateModelFromFile(m->environment, o->model, &m->model);
+    status = m->api->CreateModelFromFile(m->environment, path, &m->model);
     if (status != 0) record_fail(EXIT_MODEL, "bad-model", "LiteRT cannot read the model: %s (%d)", litert_status(status), status);
     if ((status = m->api->CreateOptions(&m->options)) != 0) return status;
     if ((status = m->api->SetOptionsHardwareAccelerators(m->options, accelerators)) != 0) return status;
@@ -38,7 +38,7 @@ static int compile(Model *m, const Options *o, int accelerators) {
         int length = snprintf(text, sizeof text, "precision = %d\nwait_type = %d\n", o->fp32 ? 2 : 1, WAIT_PASSIVE);
         if (o->cache != NULL)
             snprintf(text + length, sizeof text - (size_t)length,
-                     "serialization_dir = \"%s\"\nmodel_cache_key = \"model\"\nserialize_program_cache = true\n", o->cache);
+                     "serialization_dir = \"%s\"\nmodel_cache_key = \"%s\"\nserialize_program_cache = true\n", o->cache, key);
         if ((status = add_options(m->api, m->options, "gpu_options", text)) != 0) return status;
     }
     return m->api->CreateCompiledModel(m->environment, m->model, m->options, &m->compiled);
@@ -82,10 +82,35 @@ static void make_buffer(Model *m, Handle signature, size_t index, bool input) {
     (input ? m->input_floats : m->output_floats)[index] = count;
 }
 
-int model_open(Model *m, const LiteRt *api, const Options *o, bool mixed) {
+/* Returns how many ops the GPU took of a model that it did not take whole, or -1 if LiteRT did not say: its GPU delegate
+ * writes it as a message. The last message counts: it is that of the model compiled last. */
+static int ops_on_gpu(const Options *o) {
+    char line[2048];
+    int taken = -1, on_gpu, on_cpu;
+    FILE *log = fopen(o->log, "r");
+    if (log == NULL) return -1;
+    while (fgets(line, sizeof line, log) != NULL)
+        if (sscanf(line, "%d operations will run on the GPU, and the remaining %d", &on_gpu, &on_cpu) == 2) taken = on_gpu;
+    fclose(log);
+    return taken;
+}
+
+static int count_ops(const Model *m) {
+    size_t subgraphs = 0, ops = 0, all = 0;
+    Handle subgraph;
+    m->api->GetNumModelSubgraphs(m->model, &subgraphs);
+    for (size_t i = 0; i < subgraphs; i++)
+        if (m->api->GetModelSubgraph(m->model, i, &subgraph) == 0 && m->api->GetNumSubgraphOps(subgraph, &ops) == 0) all += ops;
+    return (int)all;
+}
+
+int model_open(Model *m, const LiteRt *api, const Options *o, const char *path, const char *key, bool mixed) {
     *m = (Model){.api = api, .mixed = mixed};
-    int status = compile(m, o, !o->gpu ? ACCELERATOR_CPU : mixed ? ACCELERATOR_GPU | ACCELERATOR_CPU : ACCELERATOR_GPU);
+    int both = mixed ? ACCELERATOR_GPU | ACCELERATOR_CPU : ACCELERATOR_GPU;
+    int status = compile(m, o, path, key, o->gpu ? both : ACCELERATOR_CPU);
     if (status != 0) return status;
+    m->ops = count_ops(m);
+    m->delegated = mixed ? ops_on_gpu(o) : m->ops;
     Handle signature;
     check(api->GetModelSignature(m->model, 0, &signature), "the model's signature");
     check(api->GetNumSignatureInputs(signature, &m->inputs), "the number of inputs");

@@ -17,7 +17,8 @@ typedef struct {
     Handle input[MAXIMUM_TENSORS], output[MAXIMUM_TENSORS];
     size_t input_floats[MAXIMUM_TENSORS], output_floats[MAXIMUM_TENSORS];
     float *host_input[MAXIMUM_TENSORS], *host_output[MAXIMUM_TENSORS];
-    bool mixed; /* the GPU alone refused the model, so the CPU may take what is left over */
+    bool mixed;         /* the GPU alone refused the model, so the CPU may take what is left over */
+    int ops, delegated; /* how many ops the model has, and how many the backend took; -1 if LiteRT did not say */
 } Model;
 
 /* Nanoseconds of one run. */
@@ -29,9 +30,10 @@ typedef struct {
 /* Nanoseconds on the monotonic clock. */
 int64_t now(void);
 
-/* Compiles the model and makes its buffers. `mixed` lets the CPU take over ops that the GPU refuses. Returns LiteRT's status:
- * not 0 if the backend does not take the model. Ends the process where the model itself is at fault. */
-int model_open(Model *model, const LiteRt *api, const Options *options, bool mixed);
+/* Compiles the model in the file `path` and makes its buffers. `mixed` lets the CPU take over ops that the GPU refuses; `key`
+ * tells its compiled programs from another model's. Returns LiteRT's status: not 0 if the backend does not take the model.
+ * Ends the process where the model itself is at fault. */
+int model_open(Model *model, const LiteRt *api, const Options *options, const char *path, const char *key, bool mixed);
 
 void model_close(Model *model);
 

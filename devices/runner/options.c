@@ -20,10 +20,15 @@ static double number(const char *name, const char *text, double least, double mo
 
 Options options_parse(int count, char **arguments) {
     Options o = {.library = ".", .threads = 1, .runs = 200, .warmup = 2, .drift = 0.02, .limit = 600};
-    const char *backend = "cpu", *precision = "fp16";
+    const char *backend = "cpu", *precision = "fp16", *frames = "worst";
     for (int i = 1; i + 1 < count; i += 2) {
         const char *name = arguments[i], *value = arguments[i + 1];
         if (strcmp(name, "--model") == 0) o.model = value;
+        else if (strcmp(name, "--pipeline") == 0) o.pipeline = value;
+        else if (strcmp(name, "--landmarker") == 0) o.landmarker = value;
+        else if (strcmp(name, "--frame") == 0) o.frame = value;
+        else if (strcmp(name, "--frames") == 0) frames = value;
+        else if (strcmp(name, "--dump") == 0) o.dump = value;
         else if (strcmp(name, "--library") == 0) o.library = value;
         else if (strcmp(name, "--out") == 0) o.out = value;
         else if (strcmp(name, "--log") == 0) o.log = value;
@@ -42,6 +47,9 @@ Options options_parse(int count, char **arguments) {
     if (o.model == NULL || o.out == NULL || o.log == NULL) refuse("needed", "--model, --out and --log");
     if (strcmp(backend, "cpu") != 0 && strcmp(backend, "gpu") != 0) refuse("unknown backend", backend);
     if (strcmp(precision, "fp16") != 0 && strcmp(precision, "fp32") != 0) refuse("unknown precision", precision);
+    if (strcmp(frames, "steady") != 0 && strcmp(frames, "worst") != 0) refuse("unknown frames", frames);
+    if (o.pipeline != NULL && (o.landmarker == NULL || o.frame == NULL)) refuse("needed", "--landmarker and --frame");
+    o.steady = strcmp(frames, "steady") == 0;
     o.gpu = strcmp(backend, "gpu") == 0;
     o.fp32 = strcmp(precision, "fp32") == 0;
     return o;

@@ -5,7 +5,12 @@
 #include <stdbool.h>
 
 typedef struct {
-    const char *model;   /* a .tflite file */
+    const char *model;      /* a .tflite file; for a pipeline, the detector */
+    const char *pipeline;   /* what describes the pipeline whose frames are timed, or NULL to time the model alone */
+    const char *landmarker; /* the pipeline's other model */
+    const char *frame;      /* what the camera gives: RGB bytes, of the size that the description says */
+    const char *dump;       /* where to write what the pipeline's last frame held, or NULL */
+    bool steady;            /* the pipeline's frames while it follows a face, not those that begin anew */
     const char *library; /* the folder of libLiteRt.so and its accelerators */
     const char *out;     /* the result file */
     const char *log;     /* where LiteRT's own messages go: they tell which delegate took how many ops */

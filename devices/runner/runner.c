@@ -1,4 +1,5 @@
-/* Times a TFLite model on this device and writes what it measures, as it measures it, to a file of JSON lines:
+/* Times a TFLite model on this device, or a face tracker's frames (see pipeline.h), and writes what it measures, as it
+ * measures it, to a file of JSON lines:
  *
  *   header      versions, options, clock, process
  *   init        loading the library, cold and warm initialisation
@@ -21,9 +22,10 @@
 #include "litert.h"
 #include "model.h"
 #include "options.h"
+#include "pipeline.h"
 #include "record.h"
 
-#define RUNNER_VERSION "1"
+#define RUNNER_VERSION "2"
 
 #if defined(__aarch64__)
 #define ABI "arm64-v8a"
@@ -32,6 +34,14 @@
 #else
 #define ABI "other"
 #endif
+
+/* What is timed: a model, or a pipeline of two. */
+typedef struct {
+    const LiteRt *api;
+    Model models[2];
+    int count;
+    Pipeline *pipeline; /* NULL for a model alone */
+} Task;
 
 enum { WINDOW_RUNS = 4096, WARMUP_ATTEMPTS = 5 };
 static const double WINDOW_SECONDS = 0.5;
@@ -47,25 +57,29 @@ static int by_value(const void *a, const void *b) {
     return (x > y) - (x < y);
 }
 
+static Timing run(Task *task) {
+    return task->pipeline ? pipeline_run(task->pipeline, &task->models[0], &task->models[1]) : model_run(&task->models[0]);
+}
+
 /* Runs for a window's length; returns the median time, and adds to the count of runs. */
-static double window_median(Model *model, int *runs) {
+static double window_median(Task *task, int *runs) {
     static int64_t times[WINDOW_RUNS];
     int count = 0;
     for (int64_t end = now() + (int64_t)(WINDOW_SECONDS * 1e9); count < 3 || (count < WINDOW_RUNS && now() < end);)
-        times[count++] = model_run(model).total;
+        times[count++] = run(task).total;
     *runs += count;
     qsort(times, (size_t)count, sizeof times[0], by_value);
     return (double)times[count / 2];
 }
 
 /* Runs until the time is up and two windows in a row agree; gives up waiting for agreement after five times as long. */
-static void warm_up(Model *model, const Options *o) {
+static void warm_up(Task *task, const Options *o) {
     int64_t start = now();
     double drift = 0, seconds = 0;
     int runs = 0;
     bool settled = o->warmup == 0;
     for (double before = 0; !settled && seconds < WARMUP_ATTEMPTS * o->warmup;) {
-        double median = window_median(model, &runs);
+        double median = window_median(task, &runs);
         drift = before > 0 ? (median > before ? median - before : before - median) / before : 1;
         before = median;
         seconds = (double)(now() - start) / 1e9;
@@ -80,7 +94,7 @@ static void wait_until(int64_t when) {
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &t, NULL) != 0) {}
 }
 
-static void measure(Model *model, const Options *o) {
+static void measure(Task *task, const Options *o) {
     int64_t start = now(), tick = start, interval = o->paced > 0 ? (int64_t)(1e9 / o->paced) : 0;
     for (int i = 0; i < o->runs; i++) {
         if (interval > 0) {
@@ -89,24 +103,13 @@ static void measure(Model *model, const Options *o) {
             wait_until(tick);
         }
         int64_t at = now() - start;
-        Timing t = model_run(model);
+        Timing t = run(task);
         record_line("{\"type\":\"sample\",\"i\":%d,\"at_ns\":%lld,\"run_ns\":%lld,\"total_ns\":%lld}", i, (long long)at,
                     (long long)t.run, (long long)t.total);
     }
-    if (!model_outputs_finite(model)) record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");
-}
-
-/* Returns how many ops the GPU took of a model that it did not take whole, or -1 if LiteRT did not say: its GPU delegate
- * writes it as a message. The last message counts, as the model is compiled more than once. */
-static int ops_on_gpu(const Options *o) {
-    char line[2048];
-    int taken = -1, on_gpu, on_cpu;
-    FILE *log = fopen(o->log, "r");
-    if (log == NULL) return -1;
-    while (fgets(line, sizeof line, log) != NULL)
-        if (sscanf(line, "%d operations will run on the GPU, and the remaining %d", &on_gpu, &on_cpu) == 2) taken = on_gpu;
-    fclose(log);
-    return taken;
+    for (int i = 0; i < task->count; i++)
+        if (!model_outputs_finite(&task->models[i]))
+            record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");
 }
 
 /* Returns the name of the accelerator that stands for the backend asked for, or NULL if none was found. */
@@ -125,29 +128,50 @@ static const char *accelerator_name(const LiteRt *api, const Model *model, const
     return NULL;
 }
 
-static int count_ops(const LiteRt *api, const Model *model) {
-    size_t subgraphs = 0, ops = 0, all = 0;
-    Handle subgraph;
-    api->GetNumModelSubgraphs(model->model, &subgraphs);
-    for (size_t i = 0; i < subgraphs; i++)
-        if (api->GetModelSubgraph(model->model, i, &subgraph) == 0 && api->GetNumSubgraphOps(subgraph, &ops) == 0) all += ops;
-    return (int)all;
-}
-
-static void write_placement(const LiteRt *api, const Model *model, const Options *o) {
-    const char *name = accelerator_name(api, model, o);
+static void write_placement(const Task *task, const Options *o) {
+    const char *name = accelerator_name(task->api, &task->models[0], o);
     if (name == NULL)
         record_fail(EXIT_BACKEND, "backend-unavailable", "LiteRT found no accelerator for the %s", o->gpu ? "GPU" : "CPU");
-    int ops = count_ops(api, model);
+    int ops = 0, delegated = 0;
+    bool full = true;
+    for (int i = 0; i < task->count; i++) {
+        const Model *m = &task->models[i];
+        ops += m->ops;
+        delegated = delegated < 0 || m->delegated < 0 ? -1 : delegated + m->delegated;
+        full = full && !m->mixed;
+    }
     record_line("{\"type\":\"placement\",\"backend\":\"%s\",\"accelerator\":%s,\"ops\":%d,\"delegated\":%d,\"full\":%s}",
-                o->gpu ? "gpu" : "cpu", record_quote(name), ops, model->mixed ? ops_on_gpu(o) : ops,
-                model->mixed ? "false" : "true");
+                o->gpu ? "gpu" : "cpu", record_quote(name), ops, delegated, full ? "true" : "false");
 }
 
-static void require_open(int status, const Options *o) {
-    if (status != 0)
-        record_fail(EXIT_BACKEND, "backend-unavailable", "LiteRT does not compile the model for the %s: %s (%d)",
-                    o->gpu ? "GPU" : "CPU", litert_status(status), status);
+/* Opens the models and returns the nanoseconds that took. A GPU that refuses one is offered it again with the CPU to help:
+ * a model that runs partly on the CPU is measured too, and says so; the refusal is not counted. */
+static int64_t open_models(Task *task, const Options *o) {
+    const char *paths[] = {o->model, o->landmarker}, *keys[] = {"model", "landmarker"};
+    int64_t spent = 0;
+    for (int i = 0; i < task->count; i++) {
+        Model *m = &task->models[i];
+        int64_t began = now();
+        int status = model_open(m, task->api, o, paths[i], keys[i], m->mixed);
+        if (status != 0 && o->gpu && !m->mixed) {
+            model_close(m);
+            began = now();
+            status = model_open(m, task->api, o, paths[i], keys[i], true);
+        }
+        if (status != 0)
+            record_fail(EXIT_BACKEND, "backend-unavailable", "LiteRT does not compile the model for the %s: %s (%d)",
+                        o->gpu ? "GPU" : "CPU", litert_status(status), status);
+        spent += now() - began;
+    }
+    return spent;
+}
+
+static void close_models(Task *task) {
+    for (int i = 0; i < task->count; i++) {
+        bool mixed = task->models[i].mixed;
+        model_close(&task->models[i]);
+        task->models[i].mixed = mixed;
+    }
 }
 
 static long peak_kib(void) {
@@ -182,32 +206,26 @@ int main(int count, char **arguments) {
     int64_t loaded = now();
     if (wrong != NULL) record_fail(EXIT_LIBRARY, "no-litert", "%s", wrong);
 
-    Model model;
-    bool mixed = false;
-    int64_t cold = now();
-    int status = model_open(&model, &api, &o, mixed);
-    if (status != 0 && o.gpu) {
-        /* Perhaps only some ops are at fault: a model that runs partly on the CPU is measured too, and says so. */
-        model_close(&model);
-        mixed = true;
-        cold = now();
-        status = model_open(&model, &api, &o, mixed);
+    static Pipeline pipeline;
+    Task task = {.api = &api, .count = 1};
+    if (o.pipeline != NULL) {
+        pipeline_load(&pipeline, &o);
+        task.pipeline = &pipeline;
+        task.count = 2;
     }
-    require_open(status, &o);
-    int64_t opened = now();
-    model_close(&model);
-    int64_t warm = now();
-    require_open(model_open(&model, &api, &o, mixed), &o);
-    int64_t ready = now();
+    int64_t cold = open_models(&task, &o);
+    close_models(&task);
+    int64_t warm = open_models(&task, &o);
     record_line("{\"type\":\"init\",\"load_ns\":%lld,\"cold_ns\":%lld,\"warm_ns\":%lld}", (long long)(loaded - started),
-                (long long)(opened - cold), (long long)(ready - warm));
-    write_placement(&api, &model, &o);
+                (long long)cold, (long long)warm);
+    write_placement(&task, &o);
 
-    Timing first = model_run(&model);
+    Timing first = run(&task);
     record_line("{\"type\":\"first\",\"run_ns\":%lld,\"total_ns\":%lld}", (long long)first.run, (long long)first.total);
-    warm_up(&model, &o);
+    warm_up(&task, &o);
     record_sync();
-    measure(&model, &o);
+    measure(&task, &o);
+    if (task.pipeline != NULL && o.dump != NULL) pipeline_dump(&pipeline, &o);
     record_line("{\"type\":\"end\",\"runs\":%d,\"peak_kib\":%ld,\"elapsed_ns\":%lld}", o.runs, peak_kib(),
                 (long long)(now() - begun));
     record_sync();

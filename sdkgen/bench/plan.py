@@ -13,6 +13,9 @@ from sdkgen.files import sha256_path
 
 Backend: TypeAlias = Literal["gpu", "cpu"]
 
+Frames: TypeAlias = Literal["steady", "worst"]
+"""Frames of a tracker: those in which it follows a face, and those in which it has to look for one."""
+
 WARMUP_SECONDS = 2.0
 """A device is warmed up for at least this long."""
 DRIFT = 0.02
@@ -24,8 +27,21 @@ SLOWEST_RUN_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
+class Pipeline:
+    """A face tracker's frames, to be timed in place of one model: see ``sdkgen.bench.pipeline``."""
+
+    frames: Frames
+    landmarker: Path
+    description: Path
+    frame: Path
+
+
+@dataclass(frozen=True)
 class Cell:
-    """One row of the table to come: a model file on a backend."""
+    """One row of the table to come: a model file on a backend, or with a ``pipeline`` that and the files of it.
+
+    ``sha256`` is the artifact's; with a pipeline, that of both artifacts' together.
+    """
 
     model: str
     artifact: Path
@@ -33,11 +49,18 @@ class Cell:
     threads: int
     precision: Literal["fp16", "fp32"] = "fp16"
     sha256: str = ""
+    pipeline: Pipeline | None = None
 
     @classmethod
     def of(cls, model: str, artifact: Path, backend: Backend, threads: int = 1, *, fp32: bool = False) -> Cell:
         """Return the cell of an artifact, with the sha256 of its content."""
         return cls(model, artifact, backend, threads, "fp32" if fp32 else "fp16", sha256_path(artifact))
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What a runner needs on the device, the artifact first."""
+        more = self.pipeline
+        return (self.artifact, more.landmarker, more.description, more.frame) if more else (self.artifact,)
 
     @property
     def name(self) -> str:

@@ -22,10 +22,10 @@ OUT, LOG, CONSOLE = "out.jsonl", "log", "console"
 
 @dataclass(frozen=True)
 class Place:
-    """Where things are on the device: the folder of the runner's files, the model, and the session's own folder."""
+    """Where things are on the device: the runner's files, the cell's (its model first), and the session's own."""
 
     kit: str
-    model: str
+    files: tuple[str, ...]
     session: str
 
 
@@ -46,6 +46,9 @@ class Runner(Protocol):
         Raises ``SdkgenError`` if there are none for such a device.
         """
 
+    def inputs(self, cell: Cell) -> tuple[Path, ...]:
+        """Return the files that measuring a cell needs on the device."""
+
     def command(self, cell: Cell, settings: Settings, place: Place, program: str) -> str:
         """Return the shell command that measures a cell."""
 
@@ -63,10 +66,14 @@ class LiteRtRunner:
         """See ``Runner.files``."""
         return runner_files(target_of(system, abi))
 
+    def inputs(self, cell: Cell) -> tuple[Path, ...]:
+        """See ``Runner.inputs``."""
+        return cell.files
+
     def command(self, cell: Cell, settings: Settings, place: Place, program: str) -> str:
         """See ``Runner.command``."""
         options: dict[str, object] = {
-            "--model": place.model,
+            "--model": place.files[0],
             "--library": place.kit,
             "--out": f"{place.session}/{OUT}",
             "--log": f"{place.session}/{LOG}",
@@ -80,6 +87,9 @@ class LiteRtRunner:
             "--paced": settings.paced or 0,
             "--limit": settings.limit_seconds,
         }
+        if cell.pipeline is not None:
+            options |= {"--frames": cell.pipeline.frames}
+            options |= dict(zip(("--landmarker", "--pipeline", "--frame"), place.files[1:], strict=True))
         return shlex.join([f"{place.kit}/{program}", *(str(part) for option in options.items() for part in option)])
 
     def read(self, out: bytes, console: bytes, cell: Cell, settings: Settings) -> Recording:  # noqa: ARG002
@@ -106,9 +116,19 @@ class BenchmarkModel:
             )
         return {"benchmark_model": self.path}
 
+    def inputs(self, cell: Cell) -> tuple[Path, ...]:
+        """See ``Runner.inputs``."""
+        if cell.pipeline is not None:
+            raise UsageError(
+                "benchmark_model times a single model",
+                context=cell.name,
+                hint="Leave --runner out, or give --model instead of --pipeline.",
+            )
+        return cell.files
+
     def command(self, cell: Cell, settings: Settings, place: Place, program: str) -> str:
         """See ``Runner.command``."""
-        return shlex.join([f"{place.kit}/{program}", *benchmark_model.arguments(cell, settings, place.model)])
+        return shlex.join([f"{place.kit}/{program}", *benchmark_model.arguments(cell, settings, place.files[0])])
 
     def read(self, out: bytes, console: bytes, cell: Cell, settings: Settings) -> Recording:  # noqa: ARG002
         """See ``Runner.read``."""

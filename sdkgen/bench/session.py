@@ -18,7 +18,7 @@ from typing import Literal
 
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Cell, Settings
-from sdkgen.bench.runner import CONSOLE, LOG, OUT, Place, exit_failure
+from sdkgen.bench.runner import CONSOLE, LOG, OUT, exit_failure
 from sdkgen.bench.samples import Recording, garbage, parse
 from sdkgen.bench.workspace import TRANSIENT, Workspace
 from sdkgen.errors import SdkgenError
@@ -85,7 +85,7 @@ class Session:
 
     def _launch(self) -> None:
         workspace, folder = self._workspace, shlex.quote(self._folder)
-        place = Place(workspace.kit, workspace.model(self._cell), self._folder)
+        place = workspace.place(self._cell, self._folder)
         command = workspace.runner.command(self._cell, self._settings, place, workspace.program)
         # HOME and XDG_RUNTIME_DIR: where GPU drivers keep compiled kernels, and ask for a private folder.
         home = shlex.quote(f"{workspace.root}/home")
@@ -252,6 +252,8 @@ _HINTS = {
     "backend-unavailable": "Measure with --backend cpu, or look at `sdkgen devices` for the GPU and its driver.",
     "no-litert": "Check that LiteRT's libraries are for this device's ABI and system.",
     "bad-model": "Give a .tflite file with float32 inputs and outputs of fixed shape.",
+    "no-face": "Choose a detector that finds the face of models/selftest.png: one whose weights are trained.",
+    "bad-pipeline": "Leave --runner out, so that the runner and the pipeline's description are of one version.",
     "limit": "Give it more time with --limit, or fewer --runs.",
     "run-failed": "Try the other backend; if it stays, look at the device's log.",
     "not-finite": "Try --precision fp32: some GPU drivers overflow in 16 bits.",

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, TransportTimeout
 from sdkgen.bench.plan import Cell
-from sdkgen.bench.runner import Runner, folder_on
+from sdkgen.bench.runner import Place, Runner, folder_on
 from sdkgen.bench.runner_build import System
 from sdkgen.bench.transport.base import Completed, Transport
 from sdkgen.files import sha256_json, sha256_path
@@ -37,20 +37,27 @@ class Workspace:
     files: Mapping[str, Path]
     reconnect_seconds: float = RECONNECT_SECONDS
     reconnects: int = 0
+    _inputs: dict[Path, str] = field(default_factory=dict)
 
     @property
     def program(self) -> str:
         """The name of the runner's program."""
         return next(iter(self.files))
 
-    def model(self, cell: Cell) -> str:
-        """Return where a cell's model lies on the device."""
-        return f"{self.root}/models/{cell.sha256[:16]}.tflite"
+    def place(self, cell: Cell, session: str) -> Place:
+        """Return where things lie on the device for a session in the folder ``session``."""
+        return Place(self.kit, tuple(self._input(path) for path in self.runner.inputs(cell)), session)
+
+    def _input(self, path: Path) -> str:
+        """Return where a cell's file lies on the device: by its content, which is read once."""
+        if path not in self._inputs:
+            self._inputs[path] = f"{self.root}/models/{sha256_path(path)[:16]}{path.suffix}"
+        return self._inputs[path]
 
     def bring(self, cells: Iterable[Cell]) -> None:
-        """Bring the runner and the models of ``cells`` to the device, except what lies there already, whole."""
+        """Bring the runner and the files of ``cells`` to the device, except what lies there already, whole."""
         wanted = {f"{self.kit}/{name}": source for name, source in self.files.items()}
-        wanted |= {self.model(cell): cell.artifact for cell in cells}
+        wanted |= {self._input(path): path for cell in cells for path in self.runner.inputs(cell)}
         folders = shlex.join([f"{self.root}/sessions", f"{self.root}/models", self.kit])
         program = f"{self.kit}/{self.program}"
         prepare = f"mkdir -p {folders} && chmod 755 {shlex.quote(program)} 2>/dev/null"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sdkgen.bench.transport import Found
 
 DEFAULT_MODEL = "blazeface-front"
+_LANDMARKER = "face-landmark"
 _IPHONE = "iphone"
 _TEAM = "SDKGEN_APPLE_TEAM"
 BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
@@ -37,6 +38,9 @@ def bench(
     ),
     model: list[str] = typer.Option([], "--model", "-m", help=f"A model's name. [default: {DEFAULT_MODEL}]"),
     artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
+    pipeline: Literal["track"] | None = typer.Option(
+        None, "--pipeline", help="Frames of a face tracker too: detector (--model), landmark model, steady and worst."
+    ),
     backend: str = typer.Option("gpu,cpu", "--backend", "-b", help="gpu, cpu, or both."),
     threads: int = typer.Option(1, "--threads", min=1, max=64, help="CPU threads."),
     sessions: int = typer.Option(5, "--sessions", min=1, max=1000, help="Fresh processes a cell."),
@@ -71,7 +75,10 @@ def bench(
         return
     devices = _devices(device)
     with_store = Store(store)
-    cells = _cells(model, artifact, backends, threads, precision, outputs)
+    if pipeline is not None:
+        cells = _tracker_cells(model, artifact, backends, threads, precision, outputs)
+    else:
+        cells = _cells(model, artifact, backends, threads, precision, outputs)
     job = Bench(devices, cells, settings, chosen, with_store)
     _run(job)
     _finish(job.store, job.run_id, job.problems, settings, json=json)
@@ -238,6 +245,35 @@ def _cells(
         for name, path in files.items()
         for backend in backends
     ]
+
+
+def _tracker_cells(
+    models: list[str],
+    artifacts: list[Path],
+    backends: list[Backend],
+    threads: int,
+    precision: Precision,
+    layout: Layout,
+) -> list[Cell]:
+    """Return the cells of a tracker with each of the detectors ``models``."""
+    from sdkgen.bench import pipeline
+    from sdkgen.spec.registry import load_model
+
+    if artifacts:
+        raise UsageError(
+            "a pipeline is made of models, not of files", hint="Name the detector: --model, instead of --artifact."
+        )
+    landmarker = load_model(_LANDMARKER)
+    points = _converted(_LANDMARKER, precision, "standard")
+    cells: list[Cell] = []
+    for name in models or [DEFAULT_MODEL]:
+        load_model(name).detector  # noqa: B018  # raises for a model that detects nothing
+        files = (_converted(name, precision, layout), points)
+        for backend in backends:
+            count = threads if backend == "cpu" else 1
+            fp32 = precision == "fp32"
+            cells += pipeline.cells(load_model(name), landmarker, files, backend, count, fp32=fp32)
+    return list(dict.fromkeys(cells))
 
 
 def _converted(name: str, precision: Precision, layout: Layout) -> Path:

@@ -45,6 +45,9 @@ class ScriptRunner:
         (self.folder / "results").write_bytes(self.results)
         return {"runner": program, "results": self.folder / "results"}
 
+    def inputs(self, cell: Cell) -> tuple[Path, ...]:
+        return cell.files
+
     def command(self, cell: Cell, settings: Settings, place: Place, program: str) -> str:  # noqa: ARG002
         out = f"{place.session}/{OUT}"
         return shlex.join([f"{place.kit}/{program}", f"{place.kit}/results", out, self.extra, cell.backend])

@@ -22,7 +22,7 @@ from sdkgen.weights import fetch
 from tests.bench.recordings import cell
 from tests.toolchains import require
 
-PLACE = Place("/d/kit", "/d/models/m.tflite", "/d/sessions/s 1")
+PLACE = Place("/d/kit", ("/d/models/m.tflite",), "/d/sessions/s 1")
 
 
 def test_the_command_carries_every_setting() -> None:

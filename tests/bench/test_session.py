@@ -197,9 +197,10 @@ def test_a_device_that_never_comes_back_keeps_what_had_arrived(tmp_path: Path, m
 
 def test_files_on_the_device_that_were_damaged_are_brought_anew(tmp_path: Path, model: Cell) -> None:
     made = workspace(tmp_path, model, "good")
-    Path(made.model(model)).write_bytes(b"bit rot")
+    (brought,) = made.place(model, "").files
+    Path(brought).write_bytes(b"bit rot")
     made.bring([model])
-    assert Path(made.model(model)).read_bytes() == b"a model"
+    assert Path(brought).read_bytes() == b"a model"
 
 
 def processes(words: str, below: Path) -> list[str]:
