@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -26,12 +27,15 @@ def upright(pixels: Bytes, rotation: Rotation = 0, mirrored: bool = False) -> By
 def letterboxed(image: Bytes, to: InputSpec) -> Array:
     """Return the model's input (1, height, width, 3) for all of an upright RGB image (H, W, 3), bars black."""
     height, width = image.shape[:2]
-    return _scaled(_sample(image, letterbox(width, height, to), to, outside=(0, 0, 0)), to)
+    return _scaled(_laid_level(image, letterbox(width, height, to), to, outside=(0, 0, 0)), to)
 
 
 def cropped(image: Bytes, roi: Roi, to: InputSpec) -> Array:
     """Return the model's input (1, height, width, 3) for the part ``roi`` of an upright RGB image, edges replicated."""
-    return _scaled(_sample(image, roi, to, outside=None), to)
+    planes = _laid(image, roi, to)
+    planes *= np.float32(to.scale)
+    planes += np.float32(to.minimum)
+    return np.ascontiguousarray(planes.transpose(1, 2, 0))[None]
 
 
 def letterboxed_yuv(image: Bytes, to: InputSpec, *, full_range: bool) -> Array:
@@ -42,7 +46,7 @@ def letterboxed_yuv(image: Bytes, to: InputSpec, *, full_range: bool) -> Array:
     """
     height, width = image.shape[:2]
     black = 0 if full_range else 16
-    sampled = _sample(image, letterbox(width, height, to), to, outside=(black, 128, 128))
+    sampled = _laid_level(image, letterbox(width, height, to), to, outside=(black, 128, 128))
     return _scaled(rgb_from_yuv(sampled, full_range=full_range), to)
 
 
@@ -51,7 +55,8 @@ def cropped_yuv(image: Bytes, roi: Roi, to: InputSpec, *, full_range: bool) -> A
 
     Edges are replicated; interpolated, converted and clamped as in ``letterboxed_yuv``.
     """
-    return _scaled(rgb_from_yuv(_sample(image, roi, to, outside=None), full_range=full_range), to)
+    yuv = _laid(image, roi, to).transpose(1, 2, 0).astype(np.float64)
+    return _scaled(rgb_from_yuv(yuv, full_range=full_range), to)
 
 
 def rgb_from_yuv(yuv: NDArray[np.float64], *, full_range: bool) -> NDArray[np.float64]:
@@ -67,38 +72,84 @@ def _scaled(values: NDArray[np.float64], to: InputSpec) -> Array:
     return (values * to.scale + to.minimum).astype(np.float32)[None]
 
 
-def _sample(image: Bytes, roi: Roi, to: InputSpec, outside: Sequence[float] | None) -> NDArray[np.float64]:
-    """Return (height, width, 3) values of ``image`` at the input's pixels laid over ``roi``.
+def _laid(image: Bytes, roi: Roi, to: InputSpec) -> Array:
+    """Return planes (3, height, width) of ``image``, 0 to 255, at the input's pixels laid over a turned ``roi``.
 
     Corner to corner: the input's pixel 0 lies on the region's edge, without a half-pixel shift, and texels have
-    integer positions. Beyond the image texels are ``outside``, or the nearest edge's where that is None.
+    integer positions. Beyond the image the nearest edge's texels stand in. Done in float32 and a plane at a time, which
+    is much the fastest way: within 0.05 of what exact arithmetic gives, 0.1 for images of more than 2000 pixels.
     """
-    across = (np.arange(to.width) / to.width - 0.5) * roi.size[0]
-    down = (np.arange(to.height) / to.height - 0.5)[:, None] * roi.size[1]
-    if not roi.rotation_degrees:
-        return _sample_level(image, roi.center[0] + across, roi.center[1] + down[:, 0], outside)
+    if not image.flags.c_contiguous:
+        image, roi = _patch(image, roi)
+    rows, columns = image.shape[:2]
+    x, y = _positions(roi, to)
+    # Just before the last texel there is a next one to mix with; its share is then all but 1.
+    np.clip(x, 0, np.nextafter(np.float32(columns - 1), np.float32(0)), out=x)
+    np.clip(y, 0, np.nextafter(np.float32(rows - 1), np.float32(0)), out=y)
+    left, top = np.floor(x), np.floor(y)
+    x -= left
+    y -= top
+    at = top.astype(np.int32)
+    at *= columns
+    at += left.astype(np.int32)
+    at *= 3
+    first = at.astype(np.intp)
+    samples = image.reshape(-1)
+    right, below = 3 * (columns > 1), 3 * columns * (rows > 1)
+    planes = np.empty((3, to.height, to.width), np.float32)
+    for channel, plane in enumerate(planes):
+
+        def taken(step: int, channel: int = channel) -> Array:
+            return samples[channel + step :].take(first, mode="clip").astype(np.float32)
+
+        upper, lower = _mixed(taken(0), taken(right), x), _mixed(taken(below), taken(below + right), x)
+        plane[:] = _mixed(upper, lower, y)
+    return planes
+
+
+def _positions(roi: Roi, to: InputSpec) -> tuple[Array, Array]:
+    """Return x and y (height, width) of the input's pixels in the image, in its pixels."""
+    # Beyond any image all is edge, and so far out float32 would overflow.
+    (center_x, center_y), (width, height) = (
+        (min(max(v, -_FAR), _FAR) for v in pair) for pair in (roi.center, roi.size)
+    )
+    across = (np.arange(to.width) / to.width - 0.5) * width
+    down = (np.arange(to.height) / to.height - 0.5)[:, None] * height
     angle = math.radians(roi.rotation_degrees)
-    x = roi.center[0] + across * math.cos(angle) - down * math.sin(angle)
-    y = roi.center[1] + across * math.sin(angle) + down * math.cos(angle)
-    left, top = np.floor(x).astype(np.int64), np.floor(y).astype(np.int64)
-    right_share, bottom_share = (x - left)[..., None], (y - top)[..., None]
-    upper = (
-        _texels(image, left, top, outside) * (1 - right_share) + _texels(image, left + 1, top, outside) * right_share
-    )
-    lower = (
-        _texels(image, left, top + 1, outside) * (1 - right_share)
-        + _texels(image, left + 1, top + 1, outside) * right_share
-    )
-    return upper * (1 - bottom_share) + lower * bottom_share
+    cos, sin = math.cos(angle), math.sin(angle)
+    x = (center_x + across * cos).astype(np.float32) - (down * sin).astype(np.float32)
+    y = (across * sin).astype(np.float32) + (center_y + down * cos).astype(np.float32)
+    return x, y
 
 
-def _sample_level(
-    image: Bytes, x: NDArray[np.float64], y: NDArray[np.float64], outside: Sequence[float] | None
-) -> NDArray[np.float64]:
-    """Return (len(y), len(x), 3) values where a region is not turned: the same numbers as in general, but sooner.
+_FAR = 1e7
 
-    Columns and rows are looked up apart, and sums are made in place.
+
+def _mixed(first: Array, second: Array, share: Array) -> Array:
+    """Return what lies between ``first`` and ``second``, ``share`` of the way; overwrites both."""
+    second -= first
+    second *= share
+    first += second
+    return first
+
+
+def _patch(image: Bytes, roi: Roi) -> tuple[Bytes, Roi]:
+    """Return a copy of the part of ``image`` that a region needs, and the region in that copy."""
+    half = math.hypot(*roi.size) / 2 + 2
+    left, top = (int(min(max(c - half, 0), n - 1)) for c, n in zip(roi.center, image.shape[1::-1], strict=True))
+    right, bottom = (int(min(max(c + half, 1), n)) for c, n in zip(roi.center, image.shape[1::-1], strict=True))
+    patch = np.ascontiguousarray(image[top : max(bottom, top + 1), left : max(right, left + 1)])
+    return patch, replace(roi, center=(roi.center[0] - left, roi.center[1] - top))
+
+
+def _laid_level(image: Bytes, roi: Roi, to: InputSpec, outside: Sequence[float]) -> NDArray[np.float64]:
+    """Return (height, width, 3) values of ``image`` at the input's pixels laid over a ``roi`` that is not turned.
+
+    Positions are those of ``_laid``; beyond the image texels are ``outside``. Columns and rows are looked up apart,
+    and sums are made in place.
     """
+    x = roi.center[0] + (np.arange(to.width) / to.width - 0.5) * roi.size[0]
+    y = roi.center[1] + (np.arange(to.height) / to.height - 0.5) * roi.size[1]
     (left, right), beside, right_share = _neighbours(x, image.shape[1])
     (top, bottom), above, bottom_share = _neighbours(y, image.shape[0])
 
@@ -107,9 +158,9 @@ def _sample_level(
         sides: list[NDArray[np.float64]] = []
         for column, column_outside in zip((left, right), beside, strict=True):
             side = band.take(column, axis=1).astype(np.float64)
-            if outside is not None and column_outside.any():
+            if column_outside.any():
                 side[:, column_outside] = outside
-            if outside is not None and row_outside.any():
+            if row_outside.any():
                 side[row_outside] = outside
             sides.append(side)
         sides[0] *= 1 - right_share[None, :, None]
@@ -132,13 +183,3 @@ def _neighbours(
     first = np.floor(at).astype(np.int64)
     both = np.stack([first, first + 1])
     return np.clip(both, 0, extent - 1), (both < 0) | (both >= extent), at - first
-
-
-def _texels(
-    image: Bytes, x: NDArray[np.int64], y: NDArray[np.int64], outside: Sequence[float] | None
-) -> NDArray[np.float64]:
-    height, width = image.shape[:2]
-    found = image[np.clip(y, 0, height - 1), np.clip(x, 0, width - 1)].astype(np.float64)
-    if outside is not None:
-        found[(x < 0) | (x >= width) | (y < 0) | (y >= height)] = outside
-    return found

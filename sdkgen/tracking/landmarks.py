@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,12 +49,14 @@ def find_landmarks(image: Bytes, roi: Roi, backend: Backend, spec: ModelSpec) ->
 
 def to_image(raw: Points, roi: Roi, spec: ModelSpec) -> Points:
     """Return the model's points (count, 3), in input pixels, in pixels of the image that ``roi`` is a region of."""
-    across = (raw[:, 0] / spec.input.width - 0.5) * roi.size[0]
-    down = (raw[:, 1] / spec.input.height - 0.5) * roi.size[1]
+    across, down = roi.size[0] / spec.input.width, roi.size[1] / spec.input.height
     angle = math.radians(roi.rotation_degrees)
-    x = roi.center[0] + across * math.cos(angle) - down * math.sin(angle)
-    y = roi.center[1] + across * math.sin(angle) + down * math.cos(angle)
-    return np.stack([x, y, raw[:, 2] / spec.input.width * roi.size[0]], axis=1)
+    cos, sin = math.cos(angle), math.sin(angle)
+    turn = np.array([[across * cos, across * sin, 0], [-down * sin, down * cos, 0], [0, 0, across]])
+    middle = np.array([spec.input.width / 2, spec.input.height / 2, 0])
+    points: Points = (raw - middle) @ turn
+    points += (*roi.center, 0)
+    return points
 
 
 def landmark_roi(points: Points, rule: RoiSpec) -> Roi:
@@ -62,20 +65,36 @@ def landmark_roi(points: Points, rule: RoiSpec) -> Roi:
     Its centre is that of the points' upright box, its side ``rule.scale`` times the box's longer side.
     """
     left, top, right, bottom = bounds(points)
-    step = points[rule.to_point] - points[rule.from_point]
     side = rule.scale * max(right - left, bottom - top)
-    return Roi(((left + right) / 2, (top + bottom) / 2), (side, side), math.degrees(math.atan2(step[1], step[0])))
+    return Roi(((left + right) / 2, (top + bottom) / 2), (side, side), roll_degrees(points, rule))
+
+
+def roll_degrees(points: Points, rule: RoiSpec) -> float:
+    """Return the clockwise angle of the line between the two of the points (count, 3) that are to be level."""
+    (from_x, from_y, _), (to_x, to_y, _) = points[rule.from_point].tolist(), points[rule.to_point].tolist()
+    return math.degrees(math.atan2(to_y - from_y, to_x - from_x))
 
 
 def bounds(points: Points) -> tuple[float, float, float, float]:
     """Return left, top, right and bottom of the points' upright box, in pixels."""
-    (left, top), (right, bottom) = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
-    return float(left), float(top), float(right), float(bottom)
+    # A column at a time is several times as fast as along an axis.
+    x, y = points[:, 0], points[:, 1]
+    return float(x.min()), float(y.min()), float(x.max()), float(y.max())
 
 
 def keypoints(points: Points, spec: LandmarkSpec) -> Points:
     """Return the detector's keypoints (K, 2), in pixels, found among the landmarks."""
-    return np.stack([points[list(one.landmarks), :2].mean(axis=0) for one in spec.keypoints])
+    found: Points = _shares(spec) @ points[:, :2]
+    return found
+
+
+@cache
+def _shares(spec: LandmarkSpec) -> Points:
+    """Return how much of each landmark goes into each keypoint (K, count)."""
+    shares = np.zeros((len(spec.keypoints), spec.count))
+    for row, keypoint in zip(shares, spec.keypoints, strict=True):
+        row[list(keypoint.landmarks)] = 1 / len(keypoint.landmarks)
+    return shares
 
 
 def reaches(roi: Roi, width: int, height: int) -> bool:

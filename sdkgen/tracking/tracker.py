@@ -21,6 +21,7 @@ from sdkgen.tracking.landmarks import (
     find_landmarks,
     keypoints,
     landmark_roi,
+    roll_degrees,
     similarity,
 )
 from sdkgen.tracking.smoothing import OneEuro, Smoothing
@@ -174,5 +175,5 @@ class FaceTracker:
             keypoints=keypoints(points, rule) / image[:2],
             landmarks=points / image,
             roi=crop,
-            roll_degrees=landmark_roi(points, rule.landmark_roi).rotation_degrees,
+            roll_degrees=roll_degrees(points, rule.landmark_roi),
         )

@@ -59,7 +59,7 @@ def test_reference_makes_the_committed_warp(path: Path) -> None:
     described = _load(path)
     (case,) = (case for case in WARP if case.buffer.name == described["case"])
     made = generate.warped(case, _buffer(path, described), load_model(described["model"]).input)
-    np.testing.assert_allclose(made[0, described["rows"]], _floats(path.parent, described["input"]), atol=1e-6)
+    np.testing.assert_allclose(made[0, described["rows"]], _floats(path.parent, described["input"]), atol=2e-4)
 
 
 def test_warps_cover_formats_rotations_and_mirrors() -> None:
