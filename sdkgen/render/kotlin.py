@@ -1,7 +1,7 @@
-"""The Android SDK: a Gradle project around a .tflite model, with a Kotlin library for LiteRT or TensorFlow Lite.
+"""The Android SDK: a Gradle project around .tflite models, with a Kotlin library for LiteRT or TensorFlow Lite.
 
-The sources are the same for every model but for their package line; the numbers of the model are in one generated file,
-and only the engine of the chosen runtime is in the bundle.
+The sources are the same for every model but for their package line; the numbers of a model are in one generated file,
+only the engine of the chosen runtime is in the bundle, and the tracker only where the SDK tracks.
 """
 
 from __future__ import annotations
@@ -93,29 +93,42 @@ def check_names(name: str, package: str) -> None:
 
 
 def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tuple[str, ...]:
-    """Write the Gradle project (library, assets, sample app, benchmark) and return where in it the model is.
+    """Write the Gradle project (library, assets, sample app, benchmark) and return where in it each model is.
 
-    Raises ``UsageError`` for a package that Java does not take.
+    ``artifacts`` are the detector and, for an SDK that tracks, the landmark model. Raises ``UsageError`` for a package
+    that Java does not take.
     """
     check_names(context.name, context.package)
-    (artifact,) = artifacts
+    detector, *others = artifacts
     golden = selftest.selftest(context.spec, context.weights, trust=context.trust)
-    values = values_of(context, artifact.record, golden)
+    values = values_of(context, detector.record, golden)
+    shipped = [values["model"]["asset"]]
+    assets = {values["selftest"]["asset"]: golden}
+    trees = ["bundle", context.runtime]
+    if context.landmarker is not None:
+        (landmarks,) = others
+        golden = selftest.landmarks(context.landmarker)
+        values["landmarks"] = _landmark_values(context, context.landmarker, landmarks.record, golden)
+        shipped.append(values["landmarks"]["asset"])
+        assets[values["landmarks"]["selftest"]["asset"]] = golden
+        trees.append("track")
     templates = resources.path("templates") / "kotlin"
-    for tree in ("bundle", context.runtime):
+    for tree in trees:
         render_tree(templates / tree, out, values)
     folder = out / ASSETS
-    (folder / values["model"]["asset"]).parent.mkdir(parents=True)
-    shutil.copyfile(artifact.path, folder / values["model"]["asset"])
-    (folder / values["selftest"]["asset"]).write_bytes(golden)
-    return ((folder / values["model"]["asset"]).relative_to(out).as_posix(),)
+    (folder / shipped[0]).parent.mkdir(parents=True)
+    for artifact, name in zip(artifacts, shipped, strict=True):
+        shutil.copyfile(artifact.path, folder / name)
+    for name, content in assets.items():
+        (folder / name).write_bytes(content)
+    return tuple((ASSETS / name).as_posix() for name in shipped)
 
 
 def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dict[str, Any]:
-    """Return what the templates need, for the model file of ``record`` and the content of its selftest.bin."""
+    """Return what the templates need, for the detector's file of ``record`` and the content of its selftest.bin."""
     spec = context.spec
     detection = spec.detector
-    folder = context.package.replace(".", "_")
+    folder = _asset_folder(context)
     return {
         **context.values(),
         "package_path": context.package.replace(".", "/"),
@@ -139,6 +152,30 @@ def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dic
             {"name": output.name, "size": _count(output.shape)} for output in sorted(record.outputs, key=_order(spec))
         ],
         "segments": _segments(context),
+    }
+
+
+def _asset_folder(context: SdkContext) -> str:
+    return context.package.replace(".", "_")
+
+
+def _landmark_values(context: SdkContext, spec: ModelSpec, record: ArtifactRecord, golden: bytes) -> dict[str, Any]:
+    """Return what the templates of the tracker need, for the model file of ``record`` and the content of its test."""
+    rule = spec.landmarker
+    folder = _asset_folder(context)
+    found = {keypoint.name: keypoint.landmarks for keypoint in rule.keypoints}
+    outputs = sorted(record.outputs, key=_order(spec))
+    return {
+        "name": spec.name,
+        "asset": f"{folder}/{spec.name}.tflite",
+        "sha256": record.sha256,
+        "selftest": {"asset": f"{folder}/{selftest.LANDMARKS_NAME}", "sha256": sha256_bytes(golden)},
+        "input": spec.input,
+        "rule": rule,
+        # In the order in which the detector's own keypoints are.
+        "keypoints": [found[name] for name in context.spec.detector.keypoints],
+        "outputs": {output.name: index for index, output in enumerate(outputs)},
+        "output_sizes": [_count(output.shape) for output in outputs],
     }
 
 
@@ -183,7 +220,8 @@ def _segments(context: SdkContext) -> list[dict[str, int]]:
 
 def _order(spec: ModelSpec) -> Any:
     """Return a sorting key that puts outputs in the order of the segments: as in the spec, heads by number."""
-    names = [output.name for output in spec.outputs] + [f"head_{index}" for index in range(len(spec.detector.grids))]
+    heads = len(spec.detection.grids) if spec.detection else 0
+    names = [output.name for output in spec.outputs] + [f"head_{index}" for index in range(heads)]
     return lambda output: names.index(output.name)
 
 

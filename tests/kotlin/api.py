@@ -1,6 +1,7 @@
 """The public interface of the compiled library, as text: what a release must not change by accident.
 
-``python -m tests.kotlin.api CLASSES SOURCES`` prints it; the committed one is ``api.txt``.
+``python -m tests.kotlin.api CLASSES SOURCES`` writes the committed ones anew: ``api.txt``, and ``api-track.txt`` for a
+library that tracks.
 """
 
 from __future__ import annotations
@@ -10,28 +11,31 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.kotlin.variants import PACKAGE
+from tests.kotlin.variants import PACKAGE, TRACK_PACKAGE
 
-DUMP = Path(__file__).with_name("api.txt")
+DUMPS = {
+    PACKAGE: Path(__file__).with_name("api.txt"),
+    TRACK_PACKAGE: Path(__file__).with_name("api-track.txt"),
+}
+"""The committed interface of the variant in each package."""
 
 _PUBLIC = re.compile(r"^\s*public (?:[a-z]+ )*?(?:class|interface|object|companion object)\s*(\w*)", re.MULTILINE)
 _HIDDEN_CONSTRUCTOR = re.compile(r"class (\w+)(?: @\w+)? (?:internal|private) constructor")
 
-_INTERNAL = re.compile(r"access\$|\$litert\(")
+_INTERNAL = re.compile(r"access\$|\$litert(\$default)?\(")
 """Members that Kotlin mangles because they are internal to the module, or makes for nested classes."""
 
 
-def dump(classes: Path, sources: Path) -> str:
-    """Return the public classes in ``classes`` with their public members, without what Kotlin calls internal.
+def dump(classes: Path, sources: Path, package: str) -> str:
+    """Return the public classes of ``package`` with their public members, without what Kotlin calls internal.
 
-    ``sources`` is where the classes' sources are: the class files do not tell internal from public by themselves.
+    ``classes`` and ``sources`` are the roots: the class files do not tell internal from public by themselves.
     """
-    text = "\n".join(file.read_text() for file in sorted(sources.glob("*.kt")))
+    folder = Path(*package.split("."))
+    text = "\n".join(file.read_text() for file in sorted((sources / folder).glob("*.kt")))
     public = {name or "Companion" for name in _PUBLIC.findall(text)}
     hidden = set(_HIDDEN_CONSTRUCTOR.findall(text))
-    files = sorted(
-        file for file in classes.joinpath(*PACKAGE.split(".")).glob("*.class") if set(file.stem.split("$")) <= public
-    )
+    files = sorted(file for file in (classes / folder).glob("*.class") if set(file.stem.split("$")) <= public)
     listed = subprocess.run(["javap", "-public", *map(str, files)], capture_output=True, text=True, check=True).stdout
     lines = []
     for line in listed.splitlines():
@@ -45,4 +49,5 @@ def dump(classes: Path, sources: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(dump(Path(sys.argv[1]), Path(sys.argv[2])))
+    for each, place in DUMPS.items():
+        place.write_text(dump(Path(sys.argv[1]), Path(sys.argv[2]), each))

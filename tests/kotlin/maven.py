@@ -9,7 +9,7 @@ from pathlib import Path
 
 import ai_edge_litert
 
-from tests.kotlin.variants import EXPECTED, PHOTOGRAPH
+from tests.kotlin.variants import EXPECTED, PHOTOGRAPH, TRACKED
 
 HERE = Path(__file__).parent
 TIMEOUT_SECONDS = 3600
@@ -30,6 +30,7 @@ def maven(*arguments: str, variants: Path, folder: Path = HERE) -> subprocess.Co
         "sdkgen.litert.library": Path(ai_edge_litert.__path__[0]) / "libLiteRt.so",
         "sdkgen.photograph": variants / PHOTOGRAPH,
         "sdkgen.expected": variants / EXPECTED,
+        "sdkgen.tracked": variants / TRACKED,
     }
     extra = os.environ.get("SDKGEN_MAVEN_ARGS", "").split()
     return subprocess.run(

@@ -12,7 +12,7 @@ import pytest
 from sdkgen.render.kotlin import VERSIONS
 from tests.kotlin import api
 from tests.kotlin.maven import HERE, found, maven
-from tests.kotlin.variants import LAYOUTS, MODELS, PACKAGE, RUNTIMES, package_of, render_all
+from tests.kotlin.variants import LAYOUTS, MODELS, PACKAGE, RUNTIMES, TRACK_PACKAGE, package_of, render_all
 from tests.toolchains import require
 
 pytestmark = [pytest.mark.kotlin, pytest.mark.slow]
@@ -46,9 +46,18 @@ def test_variant_was_among_what_was_compiled(built: Built, model: str, layout: s
     assert built.variants.is_dir()
 
 
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_variant_that_tracks_was_among_what_was_compiled(built: Built, runtime: str) -> None:
+    classes = HERE / runtime / "target" / "classes" / TRACK_PACKAGE.replace(".", "/")
+    assert (classes / "FaceTracker.class").is_file()
+    assert not (classes.parent / "FaceTracker.class").exists()
+    assert built.variants.is_dir()
+
+
 def test_no_test_was_left_out(built: Built) -> None:
     assert built.done.returncode == 0
-    suites = [ET.parse(file).getroot() for file in (HERE / "litert" / "target" / "surefire-reports").glob("*.xml")]
+    reports = [file for module in RUNTIMES for file in (HERE / module / "target" / "surefire-reports").glob("*.xml")]
+    suites = [ET.parse(file).getroot() for file in reports]
     ran = {suite.get("name", ""): int(suite.get("tests", "0")) for suite in suites}
     assert all(suite.get("skipped") == "0" for suite in suites)
     for model in MODELS:
@@ -56,15 +65,17 @@ def test_no_test_was_left_out(built: Built) -> None:
             for test in ("PostprocessorGoldenTest", "PreprocessorGoldenTest", "EndToEndTest"):
                 assert ran.get(f"{package_of(model, layout)}.{test}") == 1
     assert sum(ran.get(f"{PACKAGE}.{test}", 0) for test in ("StartupTest", "DetectTest", "LiveStreamTest")) >= 30
+    golden = ("SequenceGoldenTest", "CropGoldenTest", "TrackEndToEndTest")
+    assert all(ran.get(f"{TRACK_PACKAGE}.{test}", 0) >= 1 for test in golden)
+    assert sum(ran.get(f"{TRACK_PACKAGE}.{test}", 0) for test in ("TrackerStartupTest", "TrackTest")) >= 20
+    assert ran.get(f"{PACKAGE}.TfLiteEngineTest", 0) >= 3
 
 
-def test_public_interface_is_the_committed_one(built: Built) -> None:
+@pytest.mark.parametrize("package", api.DUMPS)
+def test_public_interface_is_the_committed_one(built: Built, package: str) -> None:
     assert built.done.returncode == 0
-    sources = built.variants / "litert" / "main" / PACKAGE.replace(".", "/")
-    found_api = api.dump(HERE / "litert" / "target" / "classes", sources)
-    assert found_api == api.DUMP.read_text(), (
-        "if meant: python -m tests.kotlin.api CLASSES SOURCES > tests/kotlin/api.txt"
-    )
+    found_api = api.dump(HERE / "litert" / "target" / "classes", built.variants / "litert" / "main", package)
+    assert found_api == api.DUMPS[package].read_text(), "if meant: python -m tests.kotlin.api CLASSES SOURCES"
 
 
 def test_harness_uses_the_versions_that_the_bundle_names() -> None:

@@ -1,8 +1,9 @@
 """Renders the Android library in every variant, each in a package of its own, so that one compiler run takes them all.
 
 ``python -m tests.kotlin.variants FOLDER`` writes, for each runtime, ``main/`` (the library's sources) and ``test/``
-(the golden tests, once a variant; the library's tests, for the first variant); the assets of the first runtime's
-variants; and a photograph with the faces that the reference finds in it.
+(the golden tests, once a variant; the library's tests for the first variant, the tracker's for the one that tracks);
+the assets of the first runtime's variants; a photograph with the faces that the reference finds in it; and images one
+after the other with what ``sdkgen track`` makes of them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import itertools
 import json
 import shutil
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -24,16 +26,20 @@ from sdkgen.convert import convert
 from sdkgen.detection.pipeline import detect
 from sdkgen.render import kotlin
 from sdkgen.render.context import SdkContext
-from sdkgen.spec.registry import load_model
+from sdkgen.spec.registry import LANDMARKER, load_model
 from tests.photographs import astronaut
+from tests.tracking.sequences import Placed, frame, path
 
 MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
 LAYOUTS: tuple[Layout, ...] = ("standard", "merged")
 RUNTIMES = ("litert", "tflite")
 PACKAGE = "com.example.blazeface"
 """The package that the test sources are written for: the default one, which the first variant keeps."""
+TRACK_PACKAGE = f"{PACKAGE}.track"
+"""The package of the variant that tracks."""
 PHOTOGRAPH = "astronaut.png"
 EXPECTED = "expected.json"
+TRACKED = "tracked.json"
 
 _SOURCES = Path(__file__).parent / "src"
 
@@ -45,8 +51,11 @@ def package_of(model: str, layout: Layout) -> str:
     return f"{PACKAGE}.{model.removeprefix('blazeface-').replace('-', '_')}.{layout}"
 
 
-def context_of(artifact: Artifact, runtime: str, package: str) -> SdkContext:
-    """Return the context of an SDK around ``artifact`` whose text does not depend on installed tools."""
+def context_of(artifact: Artifact, runtime: str, package: str, landmarks: Artifact | None = None) -> SdkContext:
+    """Return the context of an SDK around ``artifact`` whose text does not depend on installed tools.
+
+    One that tracks if ``landmarks`` is there.
+    """
     record = artifact.record
     return SdkContext(
         name="BlazeFace",
@@ -56,6 +65,8 @@ def context_of(artifact: Artifact, runtime: str, package: str) -> SdkContext:
         layout=record.outputs_layout,
         precision=record.precision,
         runtime=runtime,
+        landmarker=load_model(landmarks.record.model) if landmarks else None,
+        landmarker_artifacts=(landmarks.record,) if landmarks else (),
         sdkgen_version=__version__,
         tools={},
     )
@@ -68,21 +79,42 @@ def render_all(target: Path) -> None:
     for model, layout in itertools.product(MODELS, LAYOUTS):
         artifact = convert(load_model(model), "tflite", layout=layout)
         expected[f"{model}-{layout}"] = _faces(artifact)
-        package = package_of(model, layout)
-        for runtime in RUNTIMES:
-            with tempfile.TemporaryDirectory() as scratch:
-                out = Path(scratch)
-                kotlin.render(context_of(artifact, runtime, package), (artifact,), out)
-                main = out / kotlin.LIBRARY / "src" / "main"
-                shutil.copytree(main / "kotlin", target / runtime / "main", dirs_exist_ok=True)
-                if runtime == RUNTIMES[0]:
-                    shutil.copytree(main / "assets", target / "assets", dirs_exist_ok=True)
-                    tests = ("golden", "library") if package == PACKAGE else ("golden",)
-                    _copy_tests(tests, target / runtime / "test", package)
-                if package == PACKAGE and runtime == RUNTIMES[0]:
-                    shutil.copytree(out, target / "bundle")
+        first = package_of(model, layout) == PACKAGE
+        tests = ("golden", "fakes", "library") if first else ("golden",)
+        _render(target, (artifact,), package_of(model, layout), tests)
+    both = (convert(load_model(MODELS[0]), "tflite"), convert(load_model(LANDMARKER), "tflite"))
+    _render(target, both, TRACK_PACKAGE, ("golden", "fakes", "track"))
     Image.fromarray(astronaut()).save(target / PHOTOGRAPH)
     (target / EXPECTED).write_text(json.dumps(expected))
+    (target / TRACKED).write_text(_tracked(target / "images"))
+
+
+def _render(target: Path, artifacts: tuple[Artifact, ...], package: str, tests: tuple[str, ...]) -> None:
+    """Render a variant for every runtime, and put its tests beside the first runtime's."""
+    for runtime in RUNTIMES:
+        with tempfile.TemporaryDirectory() as scratch:
+            out = Path(scratch)
+            kotlin.render(context_of(artifacts[0], runtime, package, *artifacts[1:]), artifacts, out)
+            main = out / kotlin.LIBRARY / "src" / "main"
+            shutil.copytree(main / "kotlin", target / runtime / "main", dirs_exist_ok=True)
+            if runtime == RUNTIMES[0]:
+                shutil.copytree(main / "assets", target / "assets", dirs_exist_ok=True)
+                _copy_tests(tests, target / runtime / "test", package)
+                if package in (PACKAGE, TRACK_PACKAGE):
+                    for app in ("sample", "benchmark"):
+                        shutil.copytree(out / app / "src" / "main" / "kotlin", target / "apps", dirs_exist_ok=True)
+
+
+def _tracked(folder: Path) -> str:
+    """Write images one after the other to ``folder`` and return what ``sdkgen track --json`` makes of them."""
+    folder.mkdir()
+    images = []
+    for index, place in enumerate(path(6, Placed(200, 160), Placed(230, 175, 180, 12))):
+        images.append(str(folder / f"{index}.png"))
+        # In the middle of the sequence there is nobody.
+        Image.fromarray(frame([] if index == 3 else [place])).save(images[-1])
+    command = [sys.executable, "-m", "sdkgen", "track", "--json", *images]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _faces(artifact: Artifact) -> list[dict[str, Any]]:

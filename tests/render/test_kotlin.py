@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import xml.etree.ElementTree as ET
@@ -14,16 +15,19 @@ from sdkgen.errors import UsageError
 from sdkgen.files import files_below, sha256_path
 from sdkgen.render import kotlin, selftest
 from sdkgen.render.context import SdkContext
-from sdkgen.spec.registry import load_model
+from sdkgen.spec.registry import LANDMARKER, load_model
 
 GOLDEN = Path(__file__).parents[1] / "kotlin" / "golden-tree.json"
 """sha256 of every file of the bundle around a stand-in model; python -m tests.render.test_kotlin writes it anew."""
+
+RUNTIMES = ("litert", "tflite")
+PIPELINES = ("detect", "track")
 
 
 def stand_in(folder: Path, *, model: str = "blazeface-front", layout: str = "standard") -> Artifact:
     """Return an artifact with the outputs of a real one and a few bytes in the place of the model."""
     spec = load_model(model)
-    if layout == "standard":
+    if spec.detection is None or layout == "standard":
         outputs = [TensorRecord(name=o.name, shape=o.shape, dtype="float32") for o in spec.outputs]
     else:
         outputs = [
@@ -54,7 +58,12 @@ def stand_in(folder: Path, *, model: str = "blazeface-front", layout: str = "sta
     return Artifact(path, record)
 
 
-def context_of(artifact: Artifact, runtime: str = "litert", package: str = "com.example.blazeface") -> SdkContext:
+def context_of(
+    artifact: Artifact,
+    runtime: str = "litert",
+    package: str = "com.example.blazeface",
+    landmarks: Artifact | None = None,
+) -> SdkContext:
     return SdkContext(
         name="BlazeFace",
         package=package,
@@ -63,30 +72,48 @@ def context_of(artifact: Artifact, runtime: str = "litert", package: str = "com.
         layout=artifact.record.outputs_layout,
         precision="fp16",
         runtime=runtime,
+        landmarker=load_model(landmarks.record.model) if landmarks else None,
+        landmarker_artifacts=(landmarks.record,) if landmarks else (),
         sdkgen_version="0.0.0",
         tools={},
     )
 
 
-def render(out: Path, *, runtime: str = "litert", package: str = "com.example.blazeface", **which: str) -> Path:
+def render(
+    out: Path,
+    *,
+    runtime: str = "litert",
+    package: str = "com.example.blazeface",
+    pipeline: str = "detect",
+    **which: str,
+) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    artifact = stand_in(out, **which)
+    artifacts = [stand_in(out, **which)]
+    if pipeline == "track":
+        artifacts.append(stand_in(out, model=LANDMARKER))
     bundle = out / "bundle"
-    kotlin.render(context_of(artifact, runtime, package), (artifact,), bundle)
+    kotlin.render(context_of(artifacts[0], runtime, package, *artifacts[1:]), artifacts, bundle)
     return bundle
+
+
+def tree(out: Path, runtime: str, pipeline: str) -> dict[str, str]:
+    """Return the hash of every file of a bundle."""
+    bundle = render(out, runtime=runtime, pipeline=pipeline)
+    return {file.relative_to(bundle).as_posix(): sha256_path(file) for file in files_below(bundle)}
 
 
 @pytest.fixture(autouse=True)
 def golden_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put a few bytes in the place of the self-test, which needs torch and the weights."""
-    monkeypatch.setattr(selftest, "selftest", lambda *_given, **_options: b"stand-in for a self-test")
+    """Put a few bytes in the place of the self-tests, which need torch and the weights."""
+    for function in ("selftest", "landmarks"):
+        monkeypatch.setattr(selftest, function, lambda *_given, **_options: b"stand-in for a self-test")
 
 
-@pytest.mark.parametrize("runtime", ["litert", "tflite"])
-def test_text_is_the_golden_one(tmp_path: Path, runtime: str) -> None:
-    bundle = render(tmp_path, runtime=runtime)
-    found = {file.relative_to(bundle).as_posix(): sha256_path(file) for file in files_below(bundle)}
-    expected = json.loads(GOLDEN.read_text())[runtime]
+@pytest.mark.parametrize("pipeline", PIPELINES)
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_text_is_the_golden_one(tmp_path: Path, runtime: str, pipeline: str) -> None:
+    found = tree(tmp_path, runtime, pipeline)
+    expected = json.loads(GOLDEN.read_text())[f"{pipeline}-{runtime}"]
     changed = sorted(name for name in found.keys() | expected.keys() if found.get(name) != expected.get(name))
     assert not changed, (
         "if the change is meant: python -m tests.render.test_kotlin, and review the diff of the templates"
@@ -152,6 +179,41 @@ def test_assets_are_kept_apart_by_package(tmp_path: Path) -> None:
     assert sha256_path(assets / "org_acme_faces" / "blazeface-front.tflite") in model
 
 
+def test_a_bundle_that_tracks_holds_both_models_and_the_tracker(tmp_path: Path) -> None:
+    bundle = render(tmp_path, package="org.acme.faces", pipeline="track")
+    assets = bundle / kotlin.ASSETS
+    assert [file.relative_to(assets).as_posix() for file in files_below(assets)] == [
+        "org_acme_faces/blazeface-front.tflite",
+        "org_acme_faces/face-landmark.tflite",
+        "org_acme_faces/landmarks-selftest.bin",
+        "org_acme_faces/selftest.bin",
+    ]
+    model = next(bundle.rglob("LandmarkModel.kt")).read_text()
+    assert sha256_path(assets / "org_acme_faces" / "face-landmark.tflite") in model
+    # In the order of the spec, whatever the artifact's.
+    assert "OUTPUT_SIZES: IntArray = intArrayOf(1404, 1)" in model
+    assert "LANDMARKS_OUTPUT: Int = 0" in model
+    assert next(bundle.rglob("FaceTracker.kt")).is_file()
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_a_bundle_that_detects_holds_nothing_of_the_tracker(tmp_path: Path, runtime: str) -> None:
+    bundle = render(tmp_path, runtime=runtime)
+    for file in files_below(bundle):
+        assert "Track" not in file.name
+        if file.suffix not in (".tflite", ".bin"):
+            text = file.read_text()
+            assert "FaceTracker" not in text, file
+            assert "LandmarkModel" not in text, file
+
+
+def test_places_are_given_in_the_order_of_the_artifacts(tmp_path: Path) -> None:
+    artifacts = (stand_in(tmp_path), stand_in(tmp_path, model=LANDMARKER))
+    places = kotlin.render(context_of(artifacts[0], landmarks=artifacts[1]), artifacts, tmp_path / "bundle")
+    assert [Path(place).name for place in places] == ["blazeface-front.tflite", "face-landmark.tflite"]
+    assert all((tmp_path / "bundle" / place).is_file() for place in places)
+
+
 @pytest.mark.parametrize(
     ("model", "layout", "sizes"),
     [
@@ -192,10 +254,10 @@ def test_name_that_gradle_cannot_use_is_refused(name: str) -> None:
 if __name__ == "__main__":
     import tempfile
 
-    setattr(selftest, "selftest", lambda *_given, **_options: b"stand-in for a self-test")  # noqa: B010
+    for each in ("selftest", "landmarks"):
+        setattr(selftest, each, lambda *_given, **_options: b"stand-in for a self-test")
     trees = {}
-    for each in ("litert", "tflite"):
+    for one, other in itertools.product(PIPELINES, RUNTIMES):
         with tempfile.TemporaryDirectory() as scratch:
-            made = render(Path(scratch), runtime=each)
-            trees[each] = {file.relative_to(made).as_posix(): sha256_path(file) for file in files_below(made)}
+            trees[f"{one}-{other}"] = tree(Path(scratch), other, one)
     GOLDEN.write_text(json.dumps(trees, indent=1) + "\n")

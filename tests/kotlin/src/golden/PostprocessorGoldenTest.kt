@@ -12,7 +12,7 @@ import org.robolectric.RobolectricTestRunner
 class PostprocessorGoldenTest {
     @Test
     fun `every case agrees with the reference`() {
-        val cases = Golden.cases("postprocess")
+        val cases = Golden.layoutCases("postprocess")
         assertTrue("no cases for ${Model.NAME} ${Golden.layout}", cases.size >= 3)
         cases.forEach(::check)
     }

@@ -148,12 +148,12 @@ class StartupTest {
         val requests = ArrayList<EngineRequest>()
         repeat(2) {
             // What a crash leaves behind: an attempt that was begun and not ended.
-            StartupJournal.open(temporary.root).begin(Precision.FP16)
+            StartupJournal.open(temporary.root, Model.SHIPPED).begin(Precision.FP16)
             val engines = FakeEngines()
             Fakes.create(engines, options()).close()
             requests += engines.requests.first()
-            StartupJournal.open(temporary.root).begin(Precision.FP16)
-            StartupJournal.open(temporary.root).begin(Precision.FP16)
+            StartupJournal.open(temporary.root, Model.SHIPPED).begin(Precision.FP16)
+            StartupJournal.open(temporary.root, Model.SHIPPED).begin(Precision.FP16)
         }
         assertEquals(Precision.FP16, requests[0].precision)
         assertNull("compiled kernels may be the cause", requests[0].kernelCache)
@@ -185,7 +185,7 @@ class StartupTest {
 
     @Test
     fun `a damaged journal is forgotten`() {
-        val directory = checkNotNull(StartupJournal.open(temporary.root).directory)
+        val directory = checkNotNull(StartupJournal.open(temporary.root, Model.SHIPPED).directory)
         File(directory, "startup.properties").writeText("wrong.FP16=\\u12")
         Fakes.create(FakeEngines(), options()).use { assertEquals(Precision.FP16, it.startup.activePrecision) }
     }
@@ -236,7 +236,7 @@ class StartupTest {
             Fakes.right()
         }
         val job = launch(Dispatchers.Default) {
-            FaceDetector.create(Fakes.context, options(), engines, Fakes::open)
+            FaceDetector.opening(Fakes.context, options(), engines, Fakes::open).suspending()
         }
         inside.await()
         job.cancelAndJoin()
@@ -245,10 +245,4 @@ class StartupTest {
         while (engines.engines.firstOrNull()?.closed != true && System.nanoTime() < deadline) Thread.sleep(5)
         assertTrue(engines.engines.single().closed)
     }
-}
-
-/** Frames to look at. */
-internal object Pixels {
-    fun frame(width: Int = 64, height: Int = 48): Frame =
-        Frame.rgba(width, height, Plane(java.nio.ByteBuffer.allocate(width * height * 4), width * 4, 4))
 }

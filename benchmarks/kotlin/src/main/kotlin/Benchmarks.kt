@@ -76,20 +76,101 @@ open class Preprocessing {
 
     private val preprocessor = Preprocessor()
     private val input = FloatArray(Model.INPUT_NUMBERS)
-    private val y = plane(1280, 720, 1)
-    private val u = plane(1280, 360, 2)
-    private val v = plane(1280, 360, 2)
-    private val frame = Frame.yuv(1280, 720, y, u, v)
+    private val camera = Camera()
     private val plain = PlainPreprocessor()
 
     @Benchmark
     fun library(): FloatArray {
-        preprocessor.process(frame, rotation, true, input)
+        preprocessor.process(camera.frame, rotation, true, input)
         return input
     }
 
     @Benchmark
-    fun plainPort(): FloatArray = plain.process(y, u, v, 1280, 720, rotation, true)
+    fun plainPort(): FloatArray = with(camera) { plain.process(y, u, v, 1280, 720, rotation, true) }
+}
+
+/** The crop of a face from a camera's frame of 1280 × 720, which lies on its side and is mirrored. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+open class Cropping {
+    /** The crop's side in the frame. */
+    @Param("320", "640")
+    var side: Int = 0
+
+    private val sampler = CropSampler()
+    private val crop = FloatArray(LandmarkModel.INPUT_NUMBERS)
+    private val camera = Camera()
+    private val region = Region()
+    private val plain = PlainPreprocessor()
+
+    @Setup
+    fun place() = region.set(360.0, 640.0, side.toDouble(), side.toDouble(), 17.0)
+
+    @Benchmark
+    fun library(): FloatArray {
+        sampler.sample(camera.frame, 90, true, region, crop)
+        return crop
+    }
+
+    @Benchmark
+    fun plainPort(): FloatArray = with(camera) { plain.crop(y, u, v, 1280, 720, 90, region) }
+}
+
+/** What the tracker itself adds to a steady frame with one face: everything but crop and models. */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(1)
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+open class Tracking {
+    @Param("false", "true")
+    var smoothed: Boolean = false
+
+    private lateinit var tracker: Tracker
+    private var seconds = 0.0
+    private val sight = object : Sight {
+        private val face = FloatArray(Model.BOX_NUMBERS) { 0.5f }
+        private val outputs = LandmarkModel.OUTPUT_SIZES.map { FloatArray(it) { 10f } }.toTypedArray()
+
+        init {
+            // Two thirds of the crop, so that the next one is the same.
+            val landmarks = outputs[LandmarkModel.LANDMARKS_OUTPUT]
+            for (i in landmarks.indices) {
+                landmarks[i] = LandmarkModel.INPUT_WIDTH * (1 + 4 * (i / 3 % 2)) / 6f
+                if (i % 3 == 1) landmarks[i] = LandmarkModel.INPUT_WIDTH * (1 + 4 * (i / 6 % 2)) / 6f
+            }
+        }
+
+        override fun detect(): List<Face> = listOf(Face(face, 0.9f, 1280, 720))
+
+        override fun landmarks(region: Region): Array<FloatArray> = outputs
+    }
+
+    @Setup
+    fun start() {
+        tracker = Tracker(1, if (smoothed) Smoothing() else null)
+    }
+
+    @Benchmark
+    fun library(): List<TrackedFace> {
+        seconds += 1 / 30.0
+        tracker.update(sight, 1280, 720, seconds)
+        check(tracker.faces.size == 1)
+        return tracker.faces
+    }
+}
+
+/** A frame of noise, its planes laid out as Android's cameras do. */
+class Camera {
+    val y: Plane = plane(1280, 720, 1)
+    val u: Plane = plane(1280, 360, 2)
+    val v: Plane = plane(1280, 360, 2)
+    val frame: Frame = Frame.yuv(1280, 720, y, u, v)
 
     private fun plane(rowStride: Int, rows: Int, pixelStride: Int): Plane {
         val bytes = ByteArray(rowStride * rows).also { Random(1).nextBytes(it) }

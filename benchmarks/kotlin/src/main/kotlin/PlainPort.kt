@@ -1,9 +1,11 @@
 package com.example.blazeface
 
+import kotlin.math.cos
 import kotlin.math.exp
 import kotlin.math.floor
 import kotlin.math.max
 import kotlin.math.min
+import kotlin.math.sin
 
 /** Decoding and blending as one writes them down: an object a box, a sigmoid an anchor, lists that are filtered. */
 class PlainPostprocessor {
@@ -55,9 +57,55 @@ class PlainPostprocessor {
 /** Preprocessing in the steps that one finds in apps: YUV to RGB, rotate and mirror, then resize and normalise. */
 class PlainPreprocessor {
     fun process(y: Plane, u: Plane, v: Plane, width: Int, height: Int, rotation: Int, mirrored: Boolean): FloatArray {
-        val rgb = IntArray(width * height)
-        for (row in 0 until height) {
-            for (column in 0 until width) {
+        val image = PlainImage(y, u, v, width, height, rotation, mirrored)
+        val input = FloatArray(Model.INPUT_NUMBERS)
+        val box = Letterbox(image.width, image.height)
+        for (row in 0 until Model.INPUT_HEIGHT) {
+            for (column in 0 until Model.INPUT_WIDTH) {
+                val x = box.left + column * box.width / Model.INPUT_WIDTH
+                val y0 = box.top + row * box.height / Model.INPUT_HEIGHT
+                val inside = x > -1 && y0 > -1 && x < image.width && y0 < image.height
+                for (channel in 0 until 3) {
+                    val value = if (inside) image.sample(x, y0, channel) else 0f
+                    input[(row * Model.INPUT_WIDTH + column) * 3 + channel] = value * Model.INPUT_SCALE + Model.INPUT_MINIMUM
+                }
+            }
+        }
+        return input
+    }
+
+    /** The crop of [region], in the same steps. */
+    internal fun crop(y: Plane, u: Plane, v: Plane, width: Int, height: Int, rotation: Int, region: Region): FloatArray {
+        val image = PlainImage(y, u, v, width, height, rotation, true)
+        val input = FloatArray(LandmarkModel.INPUT_NUMBERS)
+        val angle = Math.toRadians(region.rotationDegrees)
+        for (row in 0 until LandmarkModel.INPUT_HEIGHT) {
+            for (column in 0 until LandmarkModel.INPUT_WIDTH) {
+                val across = (column.toDouble() / LandmarkModel.INPUT_WIDTH - 0.5) * region.width
+                val down = (row.toDouble() / LandmarkModel.INPUT_HEIGHT - 0.5) * region.height
+                val px = region.centerX + across * cos(angle) - down * sin(angle)
+                val py = region.centerY + across * sin(angle) + down * cos(angle)
+                for (channel in 0 until 3) {
+                    input[(row * LandmarkModel.INPUT_WIDTH + column) * 3 + channel] =
+                        image.sample(px, py, channel) * LandmarkModel.INPUT_SCALE + LandmarkModel.INPUT_MINIMUM
+                }
+            }
+        }
+        return input
+    }
+}
+
+/** A camera's frame as an upright RGB image of its own. */
+private class PlainImage(y: Plane, u: Plane, v: Plane, frameWidth: Int, frameHeight: Int, rotation: Int, mirrored: Boolean) {
+    private val turned = rotation == 90 || rotation == 270
+    val width = if (turned) frameHeight else frameWidth
+    val height = if (turned) frameWidth else frameHeight
+    private val upright: IntArray
+
+    init {
+        val rgb = IntArray(frameWidth * frameHeight)
+        for (row in 0 until frameHeight) {
+            for (column in 0 until frameWidth) {
                 val chroma = row / 2 * u.rowStride + column / 2 * u.pixelStride
                 val luminance = y.buffer.get(row * y.rowStride + column).toInt() and 0xff
                 val blue = (u.buffer.get(chroma).toInt() and 0xff) - 128
@@ -65,42 +113,34 @@ class PlainPreprocessor {
                 val r = (luminance + 1.402f * red).toInt().coerceIn(0, 255)
                 val g = (luminance - 0.344136f * blue - 0.714136f * red).toInt().coerceIn(0, 255)
                 val b = (luminance + 1.772f * blue).toInt().coerceIn(0, 255)
-                rgb[row * width + column] = r shl 16 or (g shl 8) or b
+                rgb[row * frameWidth + column] = r shl 16 or (g shl 8) or b
             }
         }
-        val turned = rotation == 90 || rotation == 270
-        val uprightWidth = if (turned) height else width
-        val uprightHeight = if (turned) width else height
-        val upright = IntArray(rgb.size) { i ->
-            val row = i / uprightWidth
-            val column = (i % uprightWidth).let { if (mirrored) uprightWidth - 1 - it else it }
+        upright = IntArray(rgb.size) { i ->
+            val row = i / width
+            val column = (i % width).let { if (mirrored) width - 1 - it else it }
             when (rotation) {
-                90 -> rgb[(height - 1 - column) * width + row]
-                180 -> rgb[(height - 1 - row) * width + width - 1 - column]
-                270 -> rgb[column * width + width - 1 - row]
-                else -> rgb[row * width + column]
+                90 -> rgb[(frameHeight - 1 - column) * frameWidth + row]
+                180 -> rgb[(frameHeight - 1 - row) * frameWidth + frameWidth - 1 - column]
+                270 -> rgb[column * frameWidth + frameWidth - 1 - row]
+                else -> rgb[row * frameWidth + column]
             }
         }
-        val input = FloatArray(Model.INPUT_NUMBERS)
-        val box = Letterbox(uprightWidth, uprightHeight)
-        fun texel(x: Int, y: Int) = if (x in 0 until uprightWidth && y in 0 until uprightHeight) upright[y * uprightWidth + x] else 0
-        for (row in 0 until Model.INPUT_HEIGHT) {
-            for (column in 0 until Model.INPUT_WIDTH) {
-                val px = box.left + column * box.width / Model.INPUT_WIDTH
-                val py = box.top + row * box.height / Model.INPUT_HEIGHT
-                val x0 = floor(px).toInt()
-                val y0 = floor(py).toInt()
-                val fx = (px - x0).toFloat()
-                val fy = (py - y0).toFloat()
-                for (channel in 0 until 3) {
-                    fun value(x: Int, y: Int) = (texel(x, y) shr (16 - 8 * channel) and 0xff).toFloat()
-                    val upper = value(x0, y0) * (1 - fx) + value(x0 + 1, y0) * fx
-                    val lower = value(x0, y0 + 1) * (1 - fx) + value(x0 + 1, y0 + 1) * fx
-                    input[(row * Model.INPUT_WIDTH + column) * 3 + channel] =
-                        (upper * (1 - fy) + lower * fy) * Model.INPUT_SCALE + Model.INPUT_MINIMUM
-                }
-            }
-        }
-        return input
+    }
+
+    /** The channel between four texels. */
+    fun sample(x: Double, y: Double, channel: Int): Float {
+        val x0 = floor(x).toInt()
+        val y0 = floor(y).toInt()
+        val fx = (x - x0).toFloat()
+        val fy = (y - y0).toFloat()
+        val upper = texel(x0, y0, channel) * (1 - fx) + texel(x0 + 1, y0, channel) * fx
+        val lower = texel(x0, y0 + 1, channel) * (1 - fx) + texel(x0 + 1, y0 + 1, channel) * fx
+        return upper * (1 - fy) + lower * fy
+    }
+
+    private fun texel(x: Int, y: Int, channel: Int): Float {
+        val pixel = upright[y.coerceIn(0, height - 1) * width + x.coerceIn(0, width - 1)]
+        return (pixel shr (16 - 8 * channel) and 0xff).toFloat()
     }
 }

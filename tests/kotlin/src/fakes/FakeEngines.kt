@@ -12,7 +12,7 @@ import kotlinx.coroutines.runBlocking
 import org.robolectric.RuntimeEnvironment
 
 /** An engine whose outputs are the golden self-test's own, which is one face, or what a test makes of them. */
-internal class FakeEngine(private val outputs: Array<FloatArray>, private val onRun: () -> Unit) : Engine {
+internal class FakeEngine(val outputs: Array<FloatArray>, private val onRun: () -> Unit) : Engine {
     val threads: MutableSet<Thread> = Collections.synchronizedSet(HashSet())
 
     @Volatile
@@ -90,7 +90,7 @@ internal object Fakes {
         factory: EngineFactory,
         options: FaceDetectorOptions = FaceDetectorOptions(),
         open: (String) -> InputStream = ::open,
-    ): FaceDetector = runBlocking { FaceDetector.create(context, options, factory, open) }
+    ): FaceDetector = runBlocking { FaceDetector.opening(context, options, factory, open).suspending() }
 
     fun missing(name: String): InputStream = throw IOException("no $name")
 
@@ -109,4 +109,10 @@ internal object Fakes {
             }
         }
     }
+}
+
+/** Frames to look at. */
+internal object Pixels {
+    fun frame(width: Int = 64, height: Int = 48): Frame =
+        Frame.rgba(width, height, Plane(ByteBuffer.allocate(width * height * 4), width * 4, 4))
 }

@@ -1,0 +1,94 @@
+package com.example.blazeface
+
+import android.graphics.Bitmap
+import com.google.gson.JsonObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+import org.robolectric.annotation.GraphicsMode
+
+/** Crops are what the reference makes, for every format, rotation and stride. */
+@RunWith(RobolectricTestRunner::class)
+@GraphicsMode(GraphicsMode.Mode.NATIVE)
+class CropGoldenTest {
+    private val golden = GoldenFolder("sequences")
+    private val sampler = CropSampler()
+    private val copy = FrameCopy()
+    private val crop = FloatArray(LandmarkModel.INPUT_NUMBERS)
+
+    @Test
+    fun `every case agrees with the reference`() {
+        val cases = golden.cases("warp")
+        assertTrue("only ${cases.size} cases", cases.size >= 10)
+        // Forwards and backwards, since buffers are kept.
+        (cases + cases.reversed()).forEach { check(it, golden.frame(it["pixels"].asJsonObject)) }
+    }
+
+    @Test
+    fun `a copy gives the same crop as the frame`() {
+        for (case in golden.cases("warp")) {
+            copy.set(golden.frame(case["pixels"].asJsonObject), 0, false)
+            check(case, copy.frame)
+        }
+    }
+
+    @Test
+    fun `a bitmap gives the same crop as its bytes, and so does its copy`() {
+        for (case in golden.cases("warp").filter { it["pixels"].asJsonObject["format"].asString == "rgba" }) {
+            val bitmap = bitmap(golden.frame(case["pixels"].asJsonObject))
+            check(case, Frame.of(bitmap))
+            copy.set(Frame.of(bitmap), 0, false)
+            check(case, copy.frame)
+        }
+    }
+
+    @Test
+    fun `a region of any size and place can be sampled`() {
+        val frame = golden.frame(golden.cases("warp")[0]["pixels"].asJsonObject)
+        val region = Region()
+        for (size in listOf(0.0, 1e-9, 1.0, 5e3, 1e12, 1e300)) {
+            for (centre in listOf(-1e300, -1e6, 0.0, 20.0, 1e6, 1e300)) {
+                for (rotation in listOf(0, 90, 180, 270)) {
+                    region.set(centre, -centre, size, size, 33.0)
+                    sampler.sample(frame, rotation, rotation > 90, region, crop)
+                    assertTrue(crop.all { it in 0f..1f })
+                }
+            }
+        }
+    }
+
+    private fun check(case: JsonObject, frame: Frame) {
+        val name = case["case"].asString
+        val roi = case["roi"].asJsonObject
+        val (x, y) = roi["center"].asJsonArray.map { it.asDouble }
+        val (width, height) = roi["size"].asJsonArray.map { it.asDouble }
+        val region = Region().apply { set(x, y, width, height, roi["rotation_degrees"].asDouble) }
+        crop.fill(Float.NaN)
+        sampler.sample(frame, case["rotation"].asInt, case["mirrored"].asBoolean, region, crop)
+        val expected = golden.floats(case["input"].asJsonObject["file"].asString)
+        val numbers = 3 * LandmarkModel.INPUT_WIDTH
+        for ((index, row) in case["rows"].asJsonArray.map { it.asInt }.withIndex()) {
+            for (i in 0 until numbers) {
+                assertEquals("$name: row $row, number $i", expected[index * numbers + i], crop[row * numbers + i], STEP)
+            }
+        }
+        assertTrue("$name: a number was left out", crop.none(Float::isNaN))
+    }
+
+    private fun bitmap(frame: Frame): Bitmap {
+        val plane = checkNotNull(frame.plane)
+        val colours = IntArray(frame.width * frame.height) { i ->
+            val at = i / frame.width * plane.rowStride + i % frame.width * plane.pixelStride
+            fun byte(channel: Int) = plane.buffer.get(at + channel).toInt() and 0xff
+            (0xff shl 24) or (byte(0) shl 16) or (byte(1) shl 8) or byte(2)
+        }
+        return Bitmap.createBitmap(colours, frame.width, frame.height, Bitmap.Config.ARGB_8888)
+    }
+
+    private companion object {
+        /** A tenth of a byte's step. */
+        const val STEP = 0.1f / 255
+    }
+}
