@@ -84,7 +84,7 @@ def _rgb(image: Image.Image) -> Image.Image:
         solid = Image.new("RGBA", image.size, (*BACKGROUND, 255))
         solid.alpha_composite(image.convert("RGBA"))
         return solid.convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _orientation(image: Image.Image) -> int:

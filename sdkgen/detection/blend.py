@@ -45,7 +45,8 @@ def _mean(candidates: Candidates, members: NDArray[np.int64]) -> Detection:
     weights = candidates.scores[members]
     weights = weights / weights.sum()
     left, top, right, bottom = weights @ candidates.corners[members]
-    keypoints = np.tensordot(weights, candidates.keypoints[members], axes=1)
+    points = candidates.keypoints[members]
+    keypoints = (weights @ points.reshape(len(points), -1)).reshape(points.shape[1:])
     return Detection(
         score=float(candidates.scores[members[0]]),
         box=(float(left), float(top), float(right - left), float(bottom - top)),

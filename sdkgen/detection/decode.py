@@ -29,6 +29,11 @@ class Candidates:
     def __len__(self) -> int:
         return len(self.scores)
 
+    def above(self, minimum_score: float) -> Candidates:
+        """Return those whose score is ``minimum_score`` or higher: what ``decode`` had given for it."""
+        count = int(np.count_nonzero(self.scores >= np.float32(minimum_score)))
+        return Candidates(self.scores[:count], self.corners[:count], self.keypoints[:count], self.anchor[:count])
+
 
 def decode(outputs: RawOutputs, spec: ModelSpec, minimum_score: float) -> Candidates:
     """Return the candidates in ``outputs`` (either layout), sorted by score, ties by anchor.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sdkgen.backends.base import Backend
 from sdkgen.detection.blend import resolve
-from sdkgen.detection.decode import decode
+from sdkgen.detection.decode import Candidates, decode
 from sdkgen.detection.preprocess import Bytes, letterboxed
 from sdkgen.detection.roi import letterbox, project
 from sdkgen.detection.types import Detection, Options, RawOutputs
@@ -25,7 +25,11 @@ def faces(
 ) -> list[Detection]:
     """Return the faces in the raw outputs (either layout) for a letterboxed ``width`` × ``height`` image."""
     chosen = options or Options.of(spec.detector)
-    candidates = decode(outputs, spec, chosen.minimum_score)
-    found = resolve(candidates, chosen.blending_iou, maximum_faces=chosen.maximum_faces, hard=chosen.hard)
+    return resolved(decode(outputs, spec, chosen.minimum_score), spec, width, height, chosen)
+
+
+def resolved(candidates: Candidates, spec: ModelSpec, width: int, height: int, options: Options) -> list[Detection]:
+    """Return the faces in the candidates of a letterboxed ``width`` × ``height`` image; their scores are as decoded."""
+    found = resolve(candidates, options.blending_iou, maximum_faces=options.maximum_faces, hard=options.hard)
     roi = letterbox(width, height, spec.input)
     return [project(face, roi, width, height) for face in found]

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from sdkgen.backends.base import Backend
-from sdkgen.detection.pipeline import faces as faces_in
+from sdkgen.detection.decode import Candidates, decode
+from sdkgen.detection.pipeline import resolved
 from sdkgen.detection.preprocess import Bytes, letterboxed
-from sdkgen.detection.types import Detection, Options, RawOutputs
+from sdkgen.detection.types import Detection, Options
 from sdkgen.errors import ImageError
 from sdkgen.evaluate.jitter import MODES, shifted, shifts, squares
 from sdkgen.evaluate.keypoints import errors, eye_distance, pairs, pixels
@@ -46,48 +47,51 @@ class Measurer:
             kind = "unreadable image" if picture.path.is_file() else "missing image"
             return {"fault": kind, "detail": error.message}
         height, width = image.shape[:2]
-        outputs = self._run(self.backend, image)
-        shipped = self._faces(outputs, image, self.settings.nms)
+        candidates = self._candidates(self.backend, image)
+        shipped = self._faces(candidates, image, self.settings.nms)
         record: Record = {"size": [width, height]}
         if picture.faces is not None:
-            record["found"] = self._found(outputs, image)
+            record["found"] = self._found(candidates, image)
             judged = [face for face in picture.faces if not face.ignored and self._large(face.box, width, height)]
             record["errors"] = _errors(shipped, judged, width, height)
         if jitter:
-            record["views"] = self._views(picture.name, image, outputs)
+            record["views"] = self._views(picture.name, image, candidates)
         if self.reference is not None:
-            truth = self._faces(self._run(self.reference, image), image, self.settings.nms)
+            truth = self._faces(self._candidates(self.reference, image), image, self.settings.nms)
             record["against"] = _against(shipped, truth, width, height)
         return record
 
-    def _run(self, backend: Backend, image: Bytes) -> RawOutputs:
-        return backend.run(letterboxed(image, self.spec.input))
+    def _candidates(self, backend: Backend, image: Bytes) -> Candidates:
+        """Return those that any figure is made of: the model's own threshold, or that of the precision curve."""
+        lowest = min(self.spec.detector.minimum_score, self.settings.minimum_score)
+        return decode(backend.run(letterboxed(image, self.spec.input)), self.spec, lowest)
 
-    def _faces(self, outputs: RawOutputs, image: Bytes, nms: str, score: float | None = None) -> list[Detection]:
+    def _faces(self, candidates: Candidates, image: Bytes, nms: str, score: float | None = None) -> list[Detection]:
         chosen = Options.of(
             self.spec.detector, minimum_score=score, maximum_faces=MAXIMUM_DETECTIONS, hard=nms == "hard"
         )
-        return faces_in(outputs, self.spec, image.shape[1], image.shape[0], chosen)
+        return resolved(candidates.above(chosen.minimum_score), self.spec, image.shape[1], image.shape[0], chosen)
 
     def _large(self, box: Box, width: int, height: int) -> bool:
         """Tell whether a box on an image of that size is as large as the settings ask for."""
         return box[2] * box[3] >= self.settings.minimum_area * width * height
 
-    def _found(self, outputs: RawOutputs, image: Bytes) -> list[list[float]]:
-        found = self._faces(outputs, image, self.settings.nms, self.settings.minimum_score)
+    def _found(self, candidates: Candidates, image: Bytes) -> list[list[float]]:
+        found = self._faces(candidates, image, self.settings.nms, self.settings.minimum_score)
         return [[face.score, *pixels(face, image.shape[1], image.shape[0])[0]] for face in found]
 
-    def _views(self, name: str, image: Bytes, outputs: RawOutputs) -> list[list[float]]:
+    def _views(self, name: str, image: Bytes, candidates: Candidates) -> list[list[float]]:
         height, width = image.shape[:2]
         before = {
-            mode: [face for face in self._faces(outputs, image, mode) if self._large(face.box, 1, 1)] for mode in MODES
+            mode: [face for face in self._faces(candidates, image, mode) if self._large(face.box, 1, 1)]
+            for mode in MODES
         }
         if not before["blend"]:
             return []
         views = []
         for by in shifts(name, self.settings.views, self.settings.shift, width, height):
             moved = shifted(image, by)
-            again = self._run(self.backend, moved)
+            again = self._candidates(self.backend, moved)
             row: list[float] = []
             for mode in MODES:
                 row += squares(before[mode], self._faces(again, moved, mode), by, width, height)

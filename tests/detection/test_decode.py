@@ -74,6 +74,19 @@ def test_sorts_by_score_then_anchor() -> None:
     assert decode(outputs, FRONT, 0.5).anchor.tolist() == [90, 7, 800]
 
 
+def test_those_above_a_score_are_those_decoded_with_it() -> None:
+    spec = load_model("blazeface-front")
+    random = np.random.default_rng(3)
+    outputs = {
+        "boxes": random.normal(0, 20, (1, spec.anchor_count, 16)).astype(np.float32),
+        "scores": random.normal(0, 2, (1, spec.anchor_count, 1)).astype(np.float32),
+    }
+    few, many = decode(outputs, spec, 0.6), decode(outputs, spec, 0.1)
+    assert 0 < len(few) < len(many)
+    for name in ("scores", "corners", "keypoints", "anchor"):
+        assert np.array_equal(getattr(many.above(0.6), name), getattr(few, name))
+
+
 def test_huge_logits_do_not_overflow() -> None:
     outputs = outputs_of(FRONT)
     outputs["boxes"][:] = 1
