@@ -48,7 +48,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests that need no tool chain beside Python's."""
     install(session, *DEV)
-    marks = "not swift and not kotlin and not devices and not vulkan"
+    marks = "not swift and not kotlin and not devices and not vulkan and not peers"
     session.run("pytest", "-n", "2", "-m", marks, *session.posargs)
 
 
@@ -122,6 +122,13 @@ def parity_macos(session: nox.Session) -> None:
         session.error(why) if os.environ.get("SDKGEN_REQUIRE_TOOLCHAINS") == "1" else session.skip(why)
     install(session, *DEV)
     session.run("sdkgen", "parity", "--all", "--backend=coreml", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def peers(session: nox.Session) -> None:
+    """Hold the landmarks to MediaPipe's own FaceMesh, which is installed apart; needs the network once."""
+    install(session, *DEV)
+    session.run("pytest", "-s", "tests/peers", *session.posargs)
 
 
 @nox.session(python=PYTHON)
