@@ -47,6 +47,7 @@ class Cell:
     artifact: Path
     backend: Backend
     threads: int
+    """CPU threads; 0 where what is measured decides for itself."""
     precision: Literal["fp16", "fp32"] = "fp16"
     sha256: str = ""
     pipeline: Pipeline | None = None
@@ -65,7 +66,8 @@ class Cell:
     @property
     def name(self) -> str:
         """What messages call it."""
-        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if self.backend == "cpu" else ""
+        counted = self.backend == "cpu" and self.threads > 0
+        threads = f", {self.threads} thread{'s' if self.threads > 1 else ''}" if counted else ""
         return f"{self.model} on {self.backend}{threads}"
 
 

@@ -6,6 +6,7 @@ provenance (measured, emulated, published) never meet in one row.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
@@ -233,9 +234,14 @@ def _verdicts(
         found.append("incomplete")
     if good and not raw:
         found.append("summary only")
-    if (model := sessions[0].model) in model_names() and not load_model(model).trained:
+    if not all(load_model(name).trained for name in _models_of(sessions[0])):
         found.append("untrained")
     return found
+
+
+def _models_of(session: StoredSession) -> list[str]:
+    """Return the known models that a row's name tells of: one of its own, or those of a pipeline or an SDK."""
+    return [word for word in re.split(r"[ ,]+", session.model) if word in model_names()]
 
 
 def throttled(before: Health | None, after: Health | None) -> bool:

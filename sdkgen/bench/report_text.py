@@ -68,7 +68,7 @@ def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 def row(cell: CellReport) -> tuple[str, ...]:
     """Return a cell's figures as text, in the order of ``HEADINGS``."""
     interval = f"{number(cell.low)}–{number(cell.high)}" if cell.low is not None else "–"
-    backend = cell.backend if cell.backend == "gpu" else f"{cell.backend} × {cell.threads}"
+    backend = cell.backend if cell.backend == "gpu" or not cell.threads else f"{cell.backend} × {cell.threads}"
     paced = f", {cell.paced:g}/s" if cell.paced else ""
     ops = f"{cell.delegated}/{cell.ops} ops" if cell.ops is not None and cell.delegated is not None else "–"
     done = f"{cell.sessions}/{cell.sessions + cell.failed}"

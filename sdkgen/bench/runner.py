@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sdkgen.bench import benchmark_model, samples
 from sdkgen.bench.errors import DeviceError
@@ -15,6 +15,9 @@ from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner_build import System, runner_files, target_of
 from sdkgen.bench.samples import Recording
 from sdkgen.errors import UsageError
+
+if TYPE_CHECKING:
+    from sdkgen.bench.workspace import Workspace
 
 OUT, LOG, CONSOLE = "out.jsonl", "log", "console"
 """Files of a session on the device: the results, LiteRT's messages, and whatever else was printed."""
@@ -40,6 +43,10 @@ class Runner(Protocol):
     def prints(self) -> bool:
         """Whether its results are among what it prints, not only in the file."""
 
+    @property
+    def end(self) -> str:
+        """The shell command that ends what goes on when its process group is killed; empty if nothing does."""
+
     def files(self, system: System, abi: str) -> Mapping[str, Path]:
         """Return the files to bring to a device, by name; the first is the program.
 
@@ -48,6 +55,9 @@ class Runner(Protocol):
 
     def inputs(self, cell: Cell) -> tuple[Path, ...]:
         """Return the files that measuring a cell needs on the device."""
+
+    def prepare(self, workspace: Workspace) -> None:
+        """Make the device ready, once before its sessions; raises ``SdkgenError`` if that cannot be."""
 
     def command(self, cell: Cell, settings: Settings, place: Place, program: str) -> str:
         """Return the shell command that measures a cell."""
@@ -61,6 +71,10 @@ class LiteRtRunner:
 
     name = "litert"
     prints = False
+    end = ""
+
+    def prepare(self, workspace: Workspace) -> None:
+        """See ``Runner.prepare``: it needs nothing but its files."""
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:
         """See ``Runner.files``."""
@@ -104,6 +118,10 @@ class BenchmarkModel:
     path: Path
     name: str = "benchmark_model"
     prints: bool = True
+    end: str = ""
+
+    def prepare(self, workspace: Workspace) -> None:
+        """See ``Runner.prepare``: it needs nothing but its files."""
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:  # noqa: ARG002
         """See ``Runner.files``."""

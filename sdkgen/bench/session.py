@@ -206,7 +206,8 @@ class Session:
     def _kill(self) -> None:
         """Kill the runner and everything it started: it leads a process group of its own."""
         self._workspace.shell(
-            f"kill -9 -$(cat {shlex.quote(self._folder)}/pid) 2>/dev/null; rm -rf {shlex.quote(self._folder)}"
+            f"kill -9 -$(cat {shlex.quote(self._folder)}/pid) 2>/dev/null; {self._workspace.runner.end or ':'}; "
+            f"rm -rf {shlex.quote(self._folder)}"
         )
 
     def _remove(self) -> None:

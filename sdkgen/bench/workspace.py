@@ -41,8 +41,8 @@ class Workspace:
 
     @property
     def program(self) -> str:
-        """The name of the runner's program."""
-        return next(iter(self.files))
+        """The name of the runner's program; empty if it brings none."""
+        return next(iter(self.files), "")
 
     def place(self, cell: Cell, session: str) -> Place:
         """Return where things lie on the device for a session in the folder ``session``."""
@@ -55,16 +55,21 @@ class Workspace:
         return self._inputs[path]
 
     def bring(self, cells: Iterable[Cell]) -> None:
-        """Bring the runner and the files of ``cells`` to the device, except what lies there already, whole."""
+        """Make the device ready for ``cells``.
+
+        Brings the runner and the cells' files, except what lies there already, whole, and lets the runner prepare what
+        else it needs.
+        """
         wanted = {f"{self.kit}/{name}": source for name, source in self.files.items()}
         wanted |= {self._input(path): path for cell in cells for path in self.runner.inputs(cell)}
         folders = shlex.join([f"{self.root}/sessions", f"{self.root}/models", self.kit])
         program = f"{self.kit}/{self.program}"
         prepare = f"mkdir -p {folders} && chmod 755 {shlex.quote(program)} 2>/dev/null"
-        there = sha256s(self.shell(f"{prepare}; sha256sum {shlex.join(wanted)} 2>/dev/null", 120).text)
+        there = sha256s(self.shell(f"{prepare}; sha256sum {shlex.join(wanted)} </dev/null 2>/dev/null", 120).text)
         for path, source in wanted.items():
             if there.get(path) != sha256_path(source):
                 self._push(source, path, 0o755 if path == program else 0o644)
+        self.runner.prepare(self)
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
         """Run a command that does no harm when it runs twice: if the device goes away, reconnect and run it again."""
@@ -100,7 +105,8 @@ def open_workspace(transport: Transport, runner: Runner) -> Workspace:
         )
     system: System = "android" if words[1] == "android" else "linux"
     files = runner.files(system, words[0])
-    check_abi(next(iter(files.values())), words[0])
+    for program in list(files.values())[:1]:
+        check_abi(program, words[0])
     root = folder_on(transport.kind)
     key = sha256_json({name: sha256_path(source) for name, source in files.items()})
     return Workspace(transport, runner, root, f"{root}/kit-{key[:16]}", files)

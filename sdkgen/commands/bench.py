@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
     from sdkgen.bench.plan import Backend, Cell, Settings
     from sdkgen.bench.run import Bench, Problem
+    from sdkgen.bench.runner import Runner
+    from sdkgen.bench.sdk import Sdk
     from sdkgen.bench.store import Store
     from sdkgen.bench.transport import Found
 
 DEFAULT_MODEL = "blazeface-front"
+DEFAULT_RUNNER = "litert"
 _LANDMARKER = "face-landmark"
 _IPHONE = "iphone"
 _TEAM = "SDKGEN_APPLE_TEAM"
@@ -41,6 +44,8 @@ def bench(
     pipeline: Literal["track"] | None = typer.Option(
         None, "--pipeline", help="Frames of a face tracker too: detector (--model), landmark model, steady and worst."
     ),
+    sdk: Path | None = typer.Option(None, "--sdk", help="A folder that sdkgen build made: its own benchmark is run."),
+    apk: Path | None = typer.Option(None, "--apk", help="With --sdk: the benchmark's APK, to be installed first."),
     backend: str = typer.Option("gpu,cpu", "--backend", "-b", help="gpu, cpu, or both."),
     threads: int = typer.Option(1, "--threads", min=1, max=64, help="CPU threads."),
     sessions: int = typer.Option(5, "--sessions", min=1, max=1000, help="Fresh processes a cell."),
@@ -51,7 +56,7 @@ def bench(
     limit: int | None = typer.Option(None, "--limit", min=1, help="Seconds a session may take."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the GPU's arithmetic, and of the weights."),
     outputs: Layout = typer.Option("standard", "--outputs", help="The layout of the models' outputs."),
-    runner: str = typer.Option("litert", "--runner", help="litert, litert=FOLDER, or benchmark-model=PATH."),
+    runner: str = typer.Option(DEFAULT_RUNNER, "--runner", help="litert, litert=FOLDER, or benchmark-model=PATH."),
     team: str = typer.Option("", "--team", help="For iPhones: the Apple development team that signs.", envvar=_TEAM),
     store: str | None = typer.Option(None, "--store", help="Where results go: a path or a database URL."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
@@ -63,19 +68,27 @@ def bench(
     from sdkgen.bench.plan import Settings
     from sdkgen.bench.run import Bench
     from sdkgen.bench.runner import choose
+    from sdkgen.bench.sdk_android import SdkRunner
     from sdkgen.bench.store import Store
 
     settings = Settings(
         sessions=sessions, runs=runs, warmup_seconds=warmup, paced=paced, cooldown=cooldown, limit=limit
     )
-    chosen = choose(runner)
+    chosen: Runner = choose(runner)
     backends = _backends(backend)
+    bundle = _bundle(sdk, apk, [*model, *map(str, artifact), *([pipeline] if pipeline else [])], runner, paced)
+    if bundle is not None and bundle.target == "ios":
+        _ios_sdk(device, bundle, backends, settings, team, store, json=json)
+        return
     if _IPHONE in device:
         _iphones(device, model, backends, settings, team, store, json=json)
         return
     devices = _devices(device)
     with_store = Store(store)
-    if pipeline is not None:
+    if bundle is not None:
+        chosen = SdkRunner(bundle, apk)
+        cells = bundle.cells(backends, fp32=precision == "fp32")
+    elif pipeline is not None:
         cells = _tracker_cells(model, artifact, backends, threads, precision, outputs)
     else:
         cells = _cells(model, artifact, backends, threads, precision, outputs)
@@ -134,6 +147,71 @@ def _iphones(
     cells = [Cell.of(name, path, backend) for name, path in packages.items() for backend in backends]
     results = Store(store)
     run_id, problems = run_iphone.run(phones, cells, settings, results, run_iphone.measurer(team))
+    _finish(results, run_id, problems, settings, json=json)
+
+
+def _bundle(folder: Path | None, apk: Path | None, others: list[str], runner: str, paced: float | None) -> Sdk | None:
+    """Return the SDK whose benchmark is to be run, from its manifest; None if none was asked for."""
+    from sdkgen.bench.sdk import Sdk
+    from sdkgen.render import manifest
+    from sdkgen.spec.registry import load_model, model_names
+
+    if folder is None:
+        if apk is not None:
+            raise UsageError("--apk is the benchmark of an SDK", hint="Name the bundle it was built from with --sdk.")
+        return None
+    if others or runner != DEFAULT_RUNNER or paced is not None:
+        raise UsageError(
+            "an SDK's own benchmark runs the SDK's own models, as fast as they go",
+            hint="Leave out --model, --artifact, --pipeline, --runner and --paced; sdkgen report --run all shows the "
+            "SDK's rows beside others.",
+        )
+    if not manifest.is_bundle(folder):
+        raise UsageError(
+            "this is no bundle",
+            context=str(folder),
+            hint="Give a folder that sdkgen build made.",
+            reference="no-bundle",
+        )
+    made = manifest.Manifest.model_validate_json((folder / manifest.NAME).read_bytes())
+    if made.target not in ("android", "ios") or (apk is not None and made.target != "android"):
+        what = f"a bundle for {made.target} {'takes no APK' if apk else 'has no benchmark'}"
+        raise UsageError(what, context=str(folder), hint="Build one with --target android or ios.")
+    own = made.trained and made.model in model_names() and not load_model(made.model).trained
+    return Sdk(
+        folder.absolute(),
+        made.name,
+        made.package,
+        f"{made.model}+weights" if own else made.model,
+        made.target,
+        {record.path: record.sha256 for record in made.artifacts},
+    )
+
+
+def _ios_sdk(
+    devices: list[str],
+    sdk: Sdk,
+    backends: list[Backend],
+    settings: Settings,
+    team: str,
+    store: str | None,
+    *,
+    json: bool,
+) -> None:
+    """Run an iOS SDK's performance tests on iPhones: those named by their identifiers, or all that are connected."""
+    from sdkgen.bench import sdk_ios
+    from sdkgen.bench.iphone import iphones
+    from sdkgen.bench.store import Store
+
+    sdk_ios.check_host()
+    named = [serial for serial in devices if serial not in ("all", _IPHONE)]
+    phones = [sdk_ios.Phone.of(udid) for udid in named]
+    if not named:
+        phones = [sdk_ios.Phone(one.handle.udid, one.identity) for one in iphones()]
+    if not phones:
+        raise UsageError("no iPhone is connected", hint="Connect one, unlock it, and trust this Mac.")
+    results = Store(store)
+    run_id, problems = sdk_ios.run(phones, sdk, backends, settings, results, team)
     _finish(results, run_id, problems, settings, json=json)
 
 

@@ -12,6 +12,7 @@ from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner import OUT, Place
 from sdkgen.bench.runner_build import System
 from sdkgen.bench.samples import Recording
+from sdkgen.bench.workspace import Workspace
 
 SCRIPTS = {
     "good": 'cat "$1" >"$2"',
@@ -38,6 +39,10 @@ class ScriptRunner:
     extra: str = ""
     name: str = "script"
     prints: bool = False
+    end: str = ""
+
+    def prepare(self, workspace: Workspace) -> None:
+        """Need nothing."""
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:  # noqa: ARG002
         program = self.folder / f"{self.script}.sh"

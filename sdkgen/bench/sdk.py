@@ -1,0 +1,79 @@
+"""An SDK that ``sdkgen build`` made, as something to measure: its own benchmark, on a phone, from frame to faces."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sdkgen.bench.errors import DeviceError
+from sdkgen.bench.plan import Backend, Cell
+from sdkgen.files import sha256_bytes, sha256_json
+
+ROW = "SDK"
+"""What the rows of SDKs begin with."""
+OWN_THREADS = 0
+"""The SDK decides how many threads it runs on."""
+
+
+@dataclass(frozen=True)
+class Sdk:
+    """A bundle: where it is, what its manifest says, and the sha256 of its models by their path in it."""
+
+    folder: Path
+    name: str
+    package: str
+    model: str
+    target: str
+    artifacts: Mapping[str, str]
+
+    @property
+    def sha256(self) -> str:
+        """What stands for the models in results: the sha256 of the only one, or of all of them together."""
+        first, *more = self.artifacts.values()
+        return sha256_json([first, *more]) if more else first
+
+    def row(self, what: str = "") -> str:
+        """Return what the SDK is called in tables; ``what`` tells what its benchmark timed, where that is several."""
+        return f"{ROW} {self.model}{f', {what}' if what else ''}"
+
+    def cells(self, backends: Sequence[Backend], *, fp32: bool) -> list[Cell]:
+        """Return a cell a backend."""
+        path = self.folder / next(iter(self.artifacts))
+        return [
+            Cell(self.row(), path, backend, OWN_THREADS, "fp32" if fp32 else "fp16", self.sha256)
+            for backend in backends
+        ]
+
+
+def check_apk(sdk: Sdk, apk: Path, context: str) -> None:
+    """Raise ``DeviceError`` if ``apk``, found at ``context``, does not hold the bundle's own models."""
+    wanted = {Path(path).name: sha256 for path, sha256 in sdk.artifacts.items()}
+    try:
+        with zipfile.ZipFile(apk) as archive:
+            # In a folder of the package's: another SDK may ship a model of the same name.
+            inside = f"assets/{sdk.package.replace('.', '_')}/"
+            found = {
+                Path(name).name: sha256_bytes(archive.read(name))
+                for name in archive.namelist()
+                if name.startswith(inside) and Path(name).name in wanted
+            }
+    except (OSError, zipfile.BadZipFile) as error:
+        raise DeviceError(
+            f"this is no APK: {error}", context=context, hint=f"Build it: {build_command(sdk)}.", reference="bad-apk"
+        ) from error
+    for name, sha256 in wanted.items():
+        if found.get(name) != sha256:
+            what = "another" if name in found else "no"
+            raise DeviceError(
+                f"the benchmark holds {what} {name}: it was not built from this bundle",
+                context=context,
+                hint=f"Build it anew: {build_command(sdk)}, or name the bundle it was built from.",
+                reference="another-sdk",
+            )
+
+
+def build_command(sdk: Sdk, task: str = "assembleDebug") -> str:
+    """Return the command that builds the bundle's benchmark."""
+    return f"cd {sdk.folder} && gradle :benchmark:{task}"
