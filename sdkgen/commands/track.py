@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from sdkgen import console
-from sdkgen.errors import UsageError
+from sdkgen.errors import SdkgenError, UsageError
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 if TYPE_CHECKING:
     from sdkgen.tracking.tracker import TrackedFace, TrackedFrame
-    from sdkgen.video import Frame
+    from sdkgen.video import Frame, Video
 
 IMAGES_A_SECOND = 30.0
 """How far apart in time images are taken to be, since they do not say."""
@@ -44,7 +46,8 @@ def track(
 
     specs = load_model(model), load_model(LANDMARKER)
     _ = specs[0].detector, specs[0].released
-    records: list[dict[str, Any]] = []
+    names = [keypoint.name for keypoint in specs[1].landmarker.keypoints]
+    tally = _Tally()
     with ExitStack() as stack:
         runtimes = [open_artifact(backend, convert(spec, RUNTIMES[backend]).path, spec) for spec in specs]
         for runtime in runtimes:
@@ -53,19 +56,45 @@ def track(
         tracker = FaceTracker((specs[0], runtimes[0]), (specs[1], runtimes[1]), maximum_faces, smoothing=smoothing)
         rate, frames = _frames(sources, stack)
         writer = stack.enter_context(VideoWriter(draw, rate)) if draw is not None else None
-        for about, frame in frames:
-            tracked = tracker.update(frame.pixels, frame.seconds)
-            height, width = frame.pixels.shape[:2]
-            names = [keypoint.name for keypoint in specs[1].landmarker.keypoints]
-            records.append({**about, "width": width, "height": height, **_described(tracked, names)})
-            if writer is not None:
-                from sdkgen.tracking.draw import annotate
+        tell = stack.enter_context(_json_list()) if json else None
+        # A camera has no end: whoever interrupts it keeps what there is.
+        with suppress(KeyboardInterrupt):
+            for about, frame in frames:
+                tracked = tracker.update(frame.pixels, frame.seconds)
+                tally.add(str(next(iter(about.values()))), tracked)
+                if tell is not None:
+                    height, width = frame.pixels.shape[:2]
+                    tell({**about, "width": width, "height": height, **_described(tracked, names)})
+                if writer is not None:
+                    from sdkgen.tracking.draw import annotate
 
-                writer.write(annotate(frame.pixels, tracked), frame.seconds)
-    if json:
-        console.print_json(records)
-    else:
-        _print(records)
+                    writer.write(annotate(frame.pixels, tracked), frame.seconds)
+    if not json:
+        tally.print()
+
+
+@contextmanager
+def _json_list() -> Iterator[Callable[[dict[str, Any]], None]]:
+    """Print a list of JSON records, one a line, as they come: however long a video is, none of it is kept.
+
+    After an error it is a list all the same, of what came before; there is none if nothing came.
+    """
+    from json import dumps
+
+    out, begun = console.out.file, False
+
+    def tell(record: dict[str, Any]) -> None:
+        nonlocal begun
+        out.write((",\n" if begun else "[\n") + dumps(record, ensure_ascii=False, allow_nan=False))
+        begun = True
+
+    try:
+        yield tell
+    except SdkgenError:
+        out.write("\n]\n" if begun else "")
+        raise
+    out.write("\n]\n" if begun else "[]\n")
+    out.flush()
 
 
 def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, Iterator[tuple[dict[str, Any], Frame]]]:
@@ -86,14 +115,24 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, Iterator[t
     if len(sources) > 1:
         raise UsageError("give one video or camera, or images only", hint="Track each video by itself.")
     video = stack.enter_context(Video(sources[0]))
-    return video.rate, _of_video(video)
+    return video.rate, _of_video(video, stack)
 
 
-def _of_video(video: Any) -> Iterator[tuple[dict[str, Any], Frame]]:
-    for frame in video:
+def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], Frame]]:
+    """Yield a file's frames, or the newest of a camera; those whose time does not go on are left out."""
+    from sdkgen.video import Live
+
+    latest, left_out = -math.inf, 0
+    for frame in stack.enter_context(Live(video)) if video.camera else video:
+        if not frame.seconds > latest:
+            left_out += 1
+            continue
+        latest = frame.seconds
         yield {"frame": frame.index, "seconds": round(frame.seconds, 6)}, frame
+    if left_out:
+        console.warn(f"{left_out} frames were left out: by their times they do not come after the ones before them")
     if video.fault is not None:
-        console.warn(f"the video ends early: {console.safe(video.fault)}; the frames before are done")
+        console.warn(f"the video ends early, {console.safe(video.fault)}; the frames before are done")
 
 
 def _described(frame: TrackedFrame, names: Sequence[str]) -> dict[str, Any]:
@@ -116,26 +155,39 @@ def _face(face: TrackedFace, names: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _print(records: Sequence[dict[str, Any]]) -> None:
-    from rich.table import Table
+@dataclass
+class _Seen:
+    first: str
+    frames: int = 0
+    presence: float = 0.0
+    last: str = ""
+    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
 
-    table = Table("track", "first", "last", "frames", "presence", "last at", box=None, header_style="bold")
-    seen: dict[int, list[tuple[str, dict[str, Any]]]] = {}
-    for record in records:
-        name = str(record.get("image", record.get("frame")))
-        for face in record["faces"]:
-            seen.setdefault(face["track"], []).append((name, face))
-    for number, faces in sorted(seen.items()):
-        box = faces[-1][1]["box"]
-        presence = sum(face["presence"] for _, face in faces) / len(faces)
-        table.add_row(
-            str(number),
-            console.safe(faces[0][0]),
-            console.safe(faces[-1][0]),
-            str(len(faces)),
-            f"{presence:.3f}",
-            f"{box['x']:.3f} {box['y']:.3f} {box['width']:.3f} {box['height']:.3f}",
-        )
-    console.out.print(table)
-    runs = sum(record["detector_ran"] for record in records)
-    console.out.print(f"{len(records)} frames, {len(seen)} tracks, the detector ran in {runs}")
+
+@dataclass
+class _Tally:
+    """What the table says of all frames."""
+
+    frames: int = 0
+    detector_runs: int = 0
+    tracks: dict[int, _Seen] = field(default_factory=dict)
+
+    def add(self, name: str, frame: TrackedFrame) -> None:
+        self.frames += 1
+        self.detector_runs += frame.detector_ran
+        for face in frame.faces:
+            seen = self.tracks.setdefault(face.track, _Seen(name))
+            seen.frames += 1
+            seen.presence += face.presence
+            seen.last, seen.box = name, face.box
+
+    def print(self) -> None:
+        from rich.table import Table
+
+        table = Table("track", "first", "last", "frames", "presence", "last at", box=None, header_style="bold")
+        for number, seen in sorted(self.tracks.items()):
+            first, last = console.safe(seen.first), console.safe(seen.last)
+            presence, box = f"{seen.presence / seen.frames:.3f}", " ".join(f"{value:.3f}" for value in seen.box)
+            table.add_row(str(number), first, last, str(seen.frames), presence, box)
+        console.out.print(table)
+        console.out.print(f"{self.frames} frames, {len(self.tracks)} tracks, the detector ran in {self.detector_runs}")

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from tests.conftest import Run
-from tests.tracking.sequences import Placed, frame, path
+from tests.tracking.sequences import Bytes, Placed, frame, path
 
 
 @pytest.fixture
@@ -55,3 +57,89 @@ def test_bad_input(run: Run, tmp_path: Path, arguments: list[str], said: str, co
     done = run("track", *arguments, cwd=tmp_path)
     assert (done.returncode, said in done.stderr) == (code, True), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def _video(file: Path, frames: Sequence[Bytes], times: Sequence[int] | None = None) -> Path:
+    """Write whole pictures at 25 a second, or at these times in milliseconds: MJPEG in Matroska, else MPEG-2."""
+    av = pytest.importorskip("av")
+    with av.open(str(file), "w") as container:
+        height, width = frames[0].shape[:2]
+        stream = container.add_stream("mjpeg" if file.suffix == ".mkv" else "mpeg2video", rate=25)
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "yuvj420p" if file.suffix == ".mkv" else "yuv420p"
+        stream.codec_context.gop_size = 1
+        packets = [
+            packet
+            for pixels in frames
+            for packet in stream.encode(av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24"))
+        ]
+        packets += stream.encode(None)
+        for index, packet in enumerate(packets):
+            if times is not None:
+                packet.pts = packet.dts = round(times[index] / 1000 / packet.time_base)
+            container.mux(packet)
+    return file
+
+
+def _moving(count: int) -> list[Bytes]:
+    return [frame([one]) for one in path(count, Placed(180, 160), Placed(240, 200, 180, 10))]
+
+
+def test_a_video_that_ends_in_mid_frame(run: Run, tmp_path: Path) -> None:
+    whole = _video(tmp_path / "whole.mkv", _moving(12)).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(whole[: int(len(whole) * 0.6)])
+    drawn = tmp_path / "drawn.mp4"
+    done = run("track", tmp_path / "cut.mkv", "--json", "--draw", drawn)
+    assert done.returncode == 0, done.stderr
+    records = json.loads(done.stdout)
+    assert 0 < len(records) < 12
+    assert [record["frame"] for record in records] == list(range(len(records)))
+    # What there is of the last picture may be of any worth; the face was in those before.
+    assert all(record["faces"] for record in records[:-1])
+    assert drawn.stat().st_size > 0
+
+
+def test_times_that_repeat_or_go_back(run: Run, tmp_path: Path) -> None:
+    times = [0, 40, 80, 80, 120, 160]
+    done = run("track", _video(tmp_path / "v.mkv", _moving(6), times), "--json")
+    assert done.returncode == 0, done.stderr
+    records = json.loads(done.stdout)
+    assert [record["frame"] for record in records] == [0, 1, 2, 4, 5]
+    assert [record["seconds"] for record in records] == [0.0, 0.04, 0.08, 0.12, 0.16]
+    assert "1 frames were left out" in done.stderr
+    assert [record["detector_ran"] for record in records] == [True] + [False] * 4
+
+
+def test_a_video_that_changes_size_and_orientation(run: Run, tmp_path: Path) -> None:
+    wide = _video(tmp_path / "wide.ts", _moving(4), range(0, 160, 40))
+    tall = [frame([Placed(180, 240)], size=(360, 480))] * 4
+    (tmp_path / "both.ts").write_bytes(
+        wide.read_bytes() + _video(tmp_path / "tall.ts", tall, range(1000, 1160, 40)).read_bytes()
+    )
+    drawn = tmp_path / "drawn.mp4"
+    done = run("track", tmp_path / "both.ts", "--json", "--draw", drawn)
+    assert done.returncode == 0, done.stderr
+    records = json.loads(done.stdout)
+    sizes = [(record["width"], record["height"]) for record in records]
+    assert set(sizes) == {(480, 360), (360, 480)}
+    change = sizes.index((360, 480))
+    assert records[change - 1]["faces"][0]["track"] == 1
+    assert (records[change]["lost"], records[change]["detector_ran"]) == ([1], True)
+    assert records[change]["faces"][0]["track"] == 2
+    assert drawn.stat().st_size > 0
+
+
+def test_an_image_that_cannot_be_read_ends_the_list(run: Run, images: list[Path]) -> None:
+    images[2].write_bytes(images[2].read_bytes()[:300])
+    done = run("track", *images, "--json")
+    assert done.returncode == 1
+    assert [record["image"] for record in json.loads(done.stdout)] == [str(image) for image in images[:2]]
+    assert images[2].name in done.stderr
+
+
+def test_no_more_faces_than_asked_for(run: Run, tmp_path: Path) -> None:
+    both = Image.fromarray(frame([Placed(110, 150, 180), Placed(350, 200, 180)]))
+    both.save(tmp_path / "both.png")
+    for most in (1, 2, 5):
+        (record,) = json.loads(run("track", tmp_path / "both.png", "--json", "--max-faces", most).stdout)
+        assert len(record["faces"]) == min(most, 2)
