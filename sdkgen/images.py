@@ -50,7 +50,7 @@ def read_image(path: Path, *, as_stored: bool = False) -> NDArray[np.uint8]:
                 _check_size(image, path)
                 image.load()
                 orientation = 1 if as_stored else _orientation(image)
-                return np.array(_upright(_rgb(image), orientation), dtype=np.uint8)
+                return np.asarray(_upright(_rgb(image), orientation), dtype=np.uint8)
     except ImageError:
         raise
     except (UnidentifiedImageError, Image.DecompressionBombError) as error:
