@@ -100,7 +100,8 @@ def _shares(spec: LandmarkSpec) -> Points:
 def reaches(roi: Roi, width: int, height: int) -> bool:
     """Tell whether a region has an area, and any of its upright box lies within a ``width`` × ``height`` image."""
     left, top, right, bottom = upright_box(roi)
-    return bool(right > max(left, 0.0) and bottom > max(top, 0.0) and left < width and top < height)
+    finite = math.isfinite(right - left) and math.isfinite(bottom - top)
+    return finite and right > max(left, 0.0) and bottom > max(top, 0.0) and left < width and top < height
 
 
 def upright_box(roi: Roi) -> tuple[float, float, float, float]:

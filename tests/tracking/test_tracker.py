@@ -76,6 +76,15 @@ def test_the_detector_sleeps_while_a_face_stays(tracker: FaceTracker, detector: 
     assert [f.faces[0].state for f in frames] == ["detected"] + ["tracked"] * 29
 
 
+def test_the_detector_runs_in_few_frames_of_a_trembling_hand_s_picture(tracker: FaceTracker) -> None:
+    draw = np.random.default_rng(5)
+    shaken = (Placed(*draw.normal((240, 180), 4), *draw.normal((200, 0), 3)) for _ in range(60))
+    frames = _follow(tracker, (frame([one]) for one in shaken))
+    assert all(len(f.faces) == 1 for f in frames)
+    assert sum(f.detector_ran for f in frames) <= 0.1 * len(frames)
+    assert (tracker.frames, tracker.detector_runs) == (60, sum(f.detector_ran for f in frames))
+
+
 def test_the_face_is_where_it_was_put(tracker: FaceTracker) -> None:
     """Landmarks on a moved, scaled and turned face are those of the still one, moved, scaled and turned."""
     still = Placed(240, 180)
