@@ -227,12 +227,7 @@ class Store:
         event.listen(engine, "begin", _begin_sqlite)
         path = Path(url.database or "")
         if not create and not path.exists() and "file:" not in (url.database or ""):
-            raise StoreError(
-                "there is no result store",
-                context=str(path),
-                hint="Measure something first: sdkgen bench.",
-                reference="no-store",
-            )
+            raise _no_store(str(path))
         if create:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True)
@@ -251,9 +246,11 @@ class Store:
                 raise StoreError(
                     "this database holds something else", context=self.place, hint="Choose another place with --store."
                 )
-            if create:
-                tables.metadata.create_all(connection)
-                connection.execute(insert(tables.meta).values(key="schema", value=str(tables.VERSION)))
+            if not create:
+                # Perhaps somebody is making it at this very moment.
+                raise _no_store(self.place)
+            tables.metadata.create_all(connection)
+            connection.execute(insert(tables.meta).values(key="schema", value=str(tables.VERSION)))
             return
         found = connection.execute(
             select(tables.meta.c.value).where(tables.meta.c.key == "schema")
@@ -306,6 +303,15 @@ class Store:
             "another with --store.",
             reference="store-damaged",
         )
+
+
+def _no_store(place: str) -> StoreError:
+    return StoreError(
+        "there is no result store",
+        context=place,
+        hint="Measure something first: sdkgen bench.",
+        reference="no-store",
+    )
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:

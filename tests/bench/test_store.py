@@ -236,6 +236,10 @@ def test_a_store_that_is_not_there_is_not_made_for_reading(tmp_path: Path) -> No
     with pytest.raises(StoreError):
         Store(str(tmp_path / "s"), create=False)
     assert not (tmp_path / "s").exists()
+    (tmp_path / "s").touch()  # as one is that is being made
+    with pytest.raises(StoreError) as caught:
+        Store(str(tmp_path / "s"), create=False)
+    assert caught.value.reference == "no-store"
 
 
 @pytest.mark.parametrize("url", ["nosuch://host/db", "://", "postgresql+nosuch://x/y"])

@@ -20,7 +20,7 @@ from sdkgen.bench.emulator import Device
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.run import Bench
 from sdkgen.bench.runner import GivenRunner
-from sdkgen.bench.store import Store, StoredSession
+from sdkgen.bench.store import Store, StoredSession, StoreError
 from sdkgen.bench.transport import Transport, connected, open_device
 from sdkgen.bench.workspace import Workspace, open_workspace
 from tests.bench.devices.conftest import inside, kill_daemon, wait_until
@@ -77,7 +77,10 @@ def stored(place: Path) -> list[StoredSession]:
 
 
 def statuses(place: Path) -> list[str]:
-    return [session.status for session in stored(place)] if (place / "results.sqlite").exists() else []
+    try:
+        return [session.status for session in stored(place)]
+    except StoreError:
+        return []
 
 
 def running(device: Device) -> bool:
