@@ -139,11 +139,14 @@ enum GoldenVectors {
         var target = [UInt8](repeating: 0x5a, count: bytesPerRow * input.height)
         target.withUnsafeMutableBytes { sample($0.baseAddress!, bytesPerRow) }
         var rgb: [UInt8] = []
+        rgb.reserveCapacity(3 * input.width * input.height)
         for row in 0..<input.height {
             for column in 0..<input.width {
                 let start = row * bytesPerRow + 4 * column
-                rgb += [target[start + 2], target[start + 1], target[start]]
-                XCTAssertEqual(target[start + 3], 0xff)
+                rgb.append(target[start + 2])
+                rgb.append(target[start + 1])
+                rgb.append(target[start])
+                if target[start + 3] != 0xff { XCTFail("row \(row), column \(column) is not opaque") }
             }
             let padding = target[(row * bytesPerRow + 4 * input.width)..<((row + 1) * bytesPerRow)]
             XCTAssertTrue(padding.allSatisfy { $0 == 0x5a })

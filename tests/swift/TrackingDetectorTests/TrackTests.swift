@@ -97,13 +97,15 @@ final class TrackTests: XCTestCase {
             (.up, 1, 96), (.down, 190, 96), (.right, 96, 190), (.left, 96, 1), (.rightMirrored, 96, 190),
             (.leftMirrored, 96, 1), (.upMirrored, 1, 96), (.downMirrored, 190, 96),
         ]
-        for (orientation, row, column) in bright {
-            let fake = FakeLandmarks()
-            let tracker = try await makeTracker(fake)
-            let buffer = pixelBuffer(64, 64)
+        let fake = FakeLandmarks()
+        let tracker = try await makeTracker(fake)
+        for (number, (orientation, row, column)) in bright.enumerated() {
+            // Another size each time, so that the crop is the detector's.
+            let side = 64 + 2 * number
+            let buffer = pixelBuffer(side, side)
             let plane = buffer.stubPlanes[0]
-            memset(plane.base, 0xff, plane.bytesPerRow * 32)
-            _ = try await tracker.track(buffer, orientation: orientation, timestamp: 1)
+            memset(plane.base, 0xff, plane.bytesPerRow * side / 2)
+            _ = try await tracker.track(buffer, orientation: orientation, timestamp: Double(number))
             let stride = fake.lastInput.count / 192
             XCTAssertEqual(fake.lastInput[row * stride + 4 * column], 0xff, "\(orientation)")
             XCTAssertEqual(fake.lastInput[(191 - row) * stride + 4 * (191 - column)], 0, "\(orientation)")
