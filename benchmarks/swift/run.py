@@ -1,4 +1,4 @@
-"""Times the Swift package's post-processing and sampling beside the Python reference and a plain port.
+"""Times the Swift package's own code beside the Python reference and a plain port: all that is not a model.
 
     python -m benchmarks.swift.run
 
@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from sdkgen.detection.pipeline import faces
-from sdkgen.detection.preprocess import letterboxed
+from sdkgen.detection.preprocess import cropped, letterboxed
+from sdkgen.detection.types import Roi
 from sdkgen.spec.registry import load_model
 from tests.swift.harness import CHECKOUT, NAME, Swift, assemble, render, work_folder
 
@@ -53,6 +54,9 @@ def reference() -> dict[str, float]:
         found[f"decode and blend, {scene}"] = median_us(lambda: faces(outputs, spec, 1280, 720))  # noqa: B023
     image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
     found["sample 1280 × 720 BGRA"] = median_us(lambda: letterboxed(image, spec.input))
+    landmarks = load_model("face-landmark")
+    region = Roi((640, 360), (480, 480), 20)
+    found["crop 1280 × 720 BGRA"] = median_us(lambda: cropped(image, region, landmarks.input))
     return found
 
 
@@ -60,10 +64,15 @@ def swift() -> list[dict[str, Any]]:
     """Return what the Swift benchmark measured, built for release."""
     tool_chain = Swift.find()
     with tempfile.TemporaryDirectory() as work:
-        folder = assemble(render(MODEL, "standard", Path(work) / NAME), work_folder())
-    tool_chain.run(["swift", "build", "--configuration", "release", "--product", "Benchmark"], folder)
-    done = tool_chain.run([".build/release/Benchmark", str(GOLDEN)], folder, binds=[GOLDEN])
-    return [json.loads(line) for line in done.stdout.splitlines()]
+        folder = assemble(render(MODEL, "standard", Path(work) / NAME, pipeline="track"), work_folder("track"))
+    env = {"HARNESS_BENCHMARK": "1"}
+    scratch = ["--scratch-path", ".build-benchmark", "--configuration", "release"]
+    lines: list[str] = []
+    for product in ("Benchmark", "TrackingBenchmark"):
+        tool_chain.run(["swift", "build", *scratch, "--product", product], folder, env=env)
+        run = [f".build-benchmark/release/{product}", str(GOLDEN)]
+        lines += tool_chain.run(run, folder, binds=[GOLDEN]).stdout.splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def main() -> None:

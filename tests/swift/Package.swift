@@ -39,17 +39,20 @@ var targets: [Target] = [
     .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
     .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
     .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
-    .target(name: "Allocations"),
-    .target(name: "Measure", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
-    .executableTarget(name: "Benchmark", dependencies: ["BlazeFaceCore", "Measure"], swiftSettings: strict),
 ]
 
-// Only a package that tracks has it.
-let trackingBenchmark = "TrackingBenchmark"
-let tracks = FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/Sources/\(trackingBenchmark)/main.swift")
-if tracks {
-    targets.append(
-        .executableTarget(name: trackingBenchmark, dependencies: ["BlazeFaceCore", "Measure"], swiftSettings: strict))
+// The benchmarks are built only when asked for; only a package that tracks has the second.
+let benchmarks = ["Allocations", "Measure", "Benchmark", "TrackingBenchmark"].filter {
+    FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/Sources/\($0)")
+}
+if Context.environment["HARNESS_BENCHMARK"] != nil {
+    targets += [
+        .target(name: "Allocations"),
+        .target(name: "Measure", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
+    ]
+    targets += benchmarks.dropFirst(2).map {
+        .executableTarget(name: $0, dependencies: ["BlazeFaceCore", "Measure"], swiftSettings: strict)
+    }
 }
 
 if withExample {
@@ -64,7 +67,7 @@ if Context.environment["HARNESS_FRAMEWORK"] != nil {
     targets = [
         .target(
             name: "BlazeFace", dependencies: dependencies(frameworks), path: "Sources",
-            exclude: ["Allocations", "Benchmark", "Measure"] + (tracks ? [trackingBenchmark] : []), resources: [.copy("BlazeFace/Resources")],
+            exclude: benchmarks, resources: [.copy("BlazeFace/Resources")],
             swiftSettings: strict + [.define("SDKGEN_FRAMEWORK")])
     ]
 }

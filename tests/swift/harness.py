@@ -125,8 +125,8 @@ def assemble(bundle: Path, folder: Path) -> Path:
     return folder
 
 
-def work_folder() -> Path:
+def work_folder(pipeline: Pipeline = "detect") -> Path:
     """Return the folder in which the harness is built, kept so that only what changed is compiled again."""
-    folder = cache.root() / "swift-harness"
+    folder = cache.root() / f"swift-harness-{pipeline}"
     folder.mkdir(parents=True, exist_ok=True)
     return folder

@@ -8,25 +8,27 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from sdkgen.artifact import Layout
+from sdkgen.formats import Pipeline
 from tests.swift.api import api
 from tests.swift.harness import CHECKOUT, HERE, NAME, Swift, assemble, find_swift, render, work_folder
 from tests.toolchains import require
 
 pytestmark = [pytest.mark.swift, pytest.mark.slow, pytest.mark.network]
 
-API = HERE / "api.txt"
+API: dict[Pipeline, Path] = {"detect": HERE / "api.txt", "track": HERE / "api-track.txt"}
 GOLDEN = CHECKOUT / "tests" / "golden"
-VARIANTS: list[tuple[str, Layout]] = [
-    (model, layout)
-    for model in ("blazeface-back", "blazeface-full-range", "blazeface-front")
-    for layout in ("merged", "standard")
+LAYOUTS: tuple[Layout, ...] = ("merged", "standard")
+VARIANTS: list[tuple[str, Layout, Pipeline]] = [
+    *((model, layout, "detect") for model in ("blazeface-back", "blazeface-full-range") for layout in LAYOUTS),
+    *(("blazeface-front", layout, "detect") for layout in LAYOUTS),
+    ("blazeface-front", "standard", "track"),
 ]
-"""The one that the other tests look at comes last, so that it need not be built again for them."""
+"""The ones that the other tests look at come last of their pipeline, so that they need not be built again for them."""
 
 
 @pytest.fixture(scope="module")
@@ -39,35 +41,62 @@ def swift() -> Swift:
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The rendered package of the default model."""
-    return render("blazeface-front", "standard", tmp_path_factory.mktemp("front") / NAME)
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[Pipeline, Path]:
+    """The rendered packages of the default model."""
+    folder = tmp_path_factory.mktemp("front")
+    return {
+        pipeline: render("blazeface-front", "standard", folder / pipeline / NAME, pipeline=pipeline)
+        for pipeline in get_args(Pipeline)
+    }
 
 
-@pytest.mark.parametrize(("model", "layout"), VARIANTS)
-def test_golden_vectors_and_detector(swift: Swift, model: str, layout: Layout, tmp_path: Path) -> None:
-    folder = assemble(render(model, layout, tmp_path / NAME), work_folder())
+@pytest.fixture(params=get_args(Pipeline))
+def pipeline(request: pytest.FixtureRequest) -> Pipeline:
+    """Each pipeline in turn."""
+    found: Pipeline = request.param
+    return found
+
+
+@pytest.fixture
+def bundle(bundles: dict[Pipeline, Path], pipeline: Pipeline) -> Path:
+    """The rendered package of the default model for a pipeline."""
+    return bundles[pipeline]
+
+
+@pytest.mark.parametrize(("model", "layout", "pipeline"), VARIANTS)
+def test_golden_vectors_and_detector(
+    swift: Swift, model: str, layout: Layout, pipeline: Pipeline, tmp_path: Path
+) -> None:
+    folder = assemble(render(model, layout, tmp_path / NAME, pipeline=pipeline), work_folder(pipeline))
     env = {"GOLDEN": str(GOLDEN)}
     # Both language modes are held to: Swift 6 in debug, Swift 5 in release.
     debug = ["swift", "test", "--skip", "PerformanceTests"]
     said = _test(swift, debug, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "6"})
     assert "'PostprocessorTests' passed" in said
     assert "'StreamTests' passed" in said
+    assert ("'TrackerTests' passed" in said) == (pipeline == "track")
     release = [*debug, "--configuration", "release", "-Xswiftc", "-enable-testing"]
     assert "'PostprocessorTests' passed" in _test(
         swift, release, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "5"}
     )
 
 
-@pytest.mark.parametrize("name", [NAME, "Selfie_2"])
-def test_package_itself_builds_and_passes_its_tests(swift: Swift, name: str, tmp_path: Path) -> None:
-    folder = render("blazeface-front", "standard", tmp_path / "package", name=name)
-    for flags in ((), ("--configuration", "release", "-Xswiftc", "-enable-testing")):
-        command = ["swift", "test", *flags, "-Xswiftc", "-warnings-as-errors"]
-        assert "'CoreTests' passed" in _test(swift, command, folder)
+@pytest.mark.parametrize(
+    ("name", "pipeline", "flags"),
+    [
+        (NAME, "detect", ()),
+        ("Selfie_2", "track", ("--configuration", "release", "-Xswiftc", "-enable-testing")),
+    ],
+)
+def test_package_itself_builds_and_passes_its_tests(
+    swift: Swift, name: str, pipeline: Pipeline, flags: tuple[str, ...], tmp_path: Path
+) -> None:
+    folder = render("blazeface-front", "standard", tmp_path / "package", name=name, pipeline=pipeline)
+    command = ["swift", "test", *flags, "-Xswiftc", "-warnings-as-errors"]
+    assert "'CoreTests' passed" in _test(swift, command, folder)
 
 
-def test_manifest_as_a_mac_reads_it(swift: Swift, bundle: Path, tmp_path: Path) -> None:
+def test_manifest_as_a_mac_reads_it(swift: Swift, bundle: Path, pipeline: Pipeline, tmp_path: Path) -> None:
     folder = tmp_path / NAME
     shutil.copytree(bundle, folder)
     manifest = folder / "Package.swift"
@@ -86,6 +115,8 @@ def test_manifest_as_a_mac_reads_it(swift: Swift, bundle: Path, tmp_path: Path) 
         return {Path(resource["path"]).name for resource in target["resources"]}
 
     always = {"selftest.bin", "PrivacyInfo.xcprivacy"}
+    if pipeline == "track":
+        always.add("landmarks-selftest.bin")
     assert shipped(describe()[NAME]) == packages | always
     single = describe(SDKGEN_FRAMEWORK="1")
     assert list(single) == [NAME]
@@ -98,16 +129,20 @@ def test_manifest_as_a_mac_reads_it(swift: Swift, bundle: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("target", "variant"),
+    ("pipeline", "target", "variant"),
     [
-        (NAME, {"HARNESS_PLATFORM": "macOS"}),
-        (NAME, {"HARNESS_FRAMEWORK": "1"}),
-        ("FaceOverlay", {"HARNESS_EXAMPLE": "1"}),
+        # A package that tracks holds all that detects.
+        ("track", NAME, {"HARNESS_PLATFORM": "macOS"}),
+        ("track", NAME, {"HARNESS_FRAMEWORK": "1"}),
+        ("detect", "FaceOverlay", {"HARNESS_EXAMPLE": "1"}),
+        ("track", "FaceOverlay", {"HARNESS_EXAMPLE": "1"}),
     ],
 )
-def test_other_ways_to_build_compile(swift: Swift, bundle: Path, target: str, variant: dict[str, str]) -> None:
+def test_other_ways_to_build_compile(
+    swift: Swift, bundle: Path, pipeline: Pipeline, target: str, variant: dict[str, str]
+) -> None:
     scratch = ["--scratch-path", f".build-{'-'.join(variant).lower()}"]
-    folder = assemble(bundle, work_folder())
+    folder = assemble(bundle, work_folder(pipeline))
     _run(swift, ["swift", "build", *scratch, "--target", target], folder, env=variant)
 
 
@@ -116,27 +151,27 @@ def test_sources_are_formatted(swift: Swift, bundle: Path) -> None:
     _run(swift, ["swift-format", "lint", "--strict", "--recursive", "."], bundle)
 
 
-def test_public_api_is_the_committed_one(swift: Swift, bundle: Path) -> None:
-    graphs = _symbol_graphs(swift, bundle)
+def test_public_api_is_the_committed_one(swift: Swift, bundle: Path, pipeline: Pipeline) -> None:
+    graphs = _symbol_graphs(swift, bundle, pipeline)
     found = api(sorted(graphs.glob("*.symbols.json")))
-    committed = API.read_text(encoding="utf-8")
+    committed = API[pipeline].read_text(encoding="utf-8")
     difference = "\n".join(difflib.unified_diff(committed.splitlines(), found.splitlines(), "committed", "found"))
     assert found == committed, f"The API changed. If it should: python -m tests.swift.test_package\n{difference}"
 
 
-def test_documentation_has_no_broken_link(swift: Swift, bundle: Path) -> None:
+def test_documentation_has_no_broken_link(swift: Swift, bundle: Path, pipeline: Pipeline) -> None:
     require("docc", swift.has("docc", bundle), "it comes with the tool chain")
-    graphs = _symbol_graphs(swift, bundle)
+    graphs = _symbol_graphs(swift, bundle, pipeline)
     (graphs / f"{NAME}Core.symbols.json").unlink()
     command = ["docc", "convert", f"Sources/{NAME}/Documentation.docc", "--additional-symbol-graph-dir", str(graphs)]
     names = ["--fallback-display-name", NAME, "--fallback-bundle-identifier", "org.example.docs"]
-    folder = work_folder()
+    folder = work_folder(pipeline)
     _run(swift, [*command, *names, "--output-path", str(graphs / "docs"), "--warnings-as-errors"], folder)
 
 
-def _symbol_graphs(swift: Swift, bundle: Path) -> Path:
+def _symbol_graphs(swift: Swift, bundle: Path, pipeline: Pipeline) -> Path:
     """Return a folder with the symbol graphs of both modules."""
-    folder = assemble(bundle, work_folder())
+    folder = assemble(bundle, work_folder(pipeline))
     _run(swift, ["swift", "build", "--target", NAME], folder)
     graphs = folder / ".symbol-graphs"
     shutil.rmtree(graphs, ignore_errors=True)
@@ -169,10 +204,12 @@ def _test(
 
 
 def regenerate(folder: Path) -> None:
-    """Write the API dump anew, from a package rendered into ``folder``."""
+    """Write the API dumps anew, from packages rendered into ``folder``."""
     swift = Swift.find()
-    graphs = _symbol_graphs(swift, render("blazeface-front", "standard", folder / NAME))
-    API.write_text(api(sorted(graphs.glob("*.symbols.json"))), encoding="utf-8")
+    for pipeline, file in API.items():
+        bundle = render("blazeface-front", "standard", folder / pipeline / NAME, pipeline=pipeline)
+        graphs = _symbol_graphs(swift, bundle, pipeline)
+        file.write_text(api(sorted(graphs.glob("*.symbols.json"))), encoding="utf-8")
 
 
 if __name__ == "__main__":
