@@ -61,9 +61,8 @@ def _report(result: dict[str, Any]) -> bool:
     budget = BUDGETS.get((group, parameter)) if function == "library" else None
     over = budget is not None and (taken > budget or allocated > BYTES_A_CALL)
     verdict = "" if budget is None else f"{budget:.0f}{' over' if over else ''}"
-    print(
-        f"{group}.{function:{25 - len(group)}} {parameter:>9} {taken:10.2f} {float(error):8.2f} {allocated:9.0f} {verdict:>8}"
-    )
+    name = f"{group}.{function}"
+    print(f"{name:26} {parameter:>9} {taken:10.2f} {float(error):8.2f} {allocated:9.0f} {verdict:>8}")
     return over
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import subprocess
 import xml.etree.ElementTree as ET
 import zipfile
@@ -11,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from sdkgen.errors import SdkgenError
-from sdkgen.files import sha256_path
+from sdkgen.files import sha256_bytes, sha256_path
 from sdkgen.render import aar, kotlin, selftest
+from tests.conftest import Run
 from tests.kotlin.maven import found
 from tests.render.test_kotlin import context_of, stand_in
 from tests.toolchains import require
@@ -23,6 +25,38 @@ ANDROID = "{http://schemas.android.com/apk/res/android}"
 @pytest.fixture(autouse=True)
 def golden_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(selftest, "selftest", lambda *_given, **_options: b"stand-in for a self-test")
+
+
+@pytest.mark.kotlin
+@pytest.mark.slow
+def test_command_line_packs_both_models_of_a_tracker(run: Run, tmp_path: Path) -> None:
+    require("kotlin", found(), "install a JDK (17 or later) and Maven")
+    options = ("--pipeline", "track", "--aar", "--name", "Faces", "--package", "org.acme.faces")
+    done = run("build", "--target", "android", *options, "--out", "out", "--json", cwd=tmp_path, timeout=1200)
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads(done.stdout)
+    assert manifest["pipeline"] == "track"
+    bundle = tmp_path / "out"
+    with zipfile.ZipFile(bundle / "Faces.aar") as archive:
+        assert archive.testzip() is None
+        entries = {entry.filename: entry for entry in archive.infolist()}
+        assert manifest["parts"] == {name: entry.compress_size for name, entry in entries.items()}
+        assert sorted(name for name in entries if name.startswith("assets/")) == [
+            "assets/org_acme_faces/blazeface-front.tflite",
+            "assets/org_acme_faces/face-landmark.tflite",
+            "assets/org_acme_faces/landmarks-selftest.bin",
+            "assets/org_acme_faces/selftest.bin",
+        ]
+        assert [artifact["model"] for artifact in manifest["artifacts"]] == ["blazeface-front", "face-landmark"]
+        for artifact in manifest["artifacts"]:
+            entry = entries[f"assets/org_acme_faces/{Path(artifact['path']).name}"]
+            assert entry.compress_type == zipfile.ZIP_STORED
+            assert sha256_bytes(archive.read(entry)) == artifact["sha256"] == sha256_path(bundle / artifact["path"])
+        classes = zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))).namelist()
+    assert {"org/acme/faces/FaceDetector.class", "org/acme/faces/FaceTracker.class"} <= set(classes)
+    # The compiler's own output is no part of the bundle.
+    assert sorted(path.name for path in bundle.glob("*.aar")) == ["Faces.aar"]
+    assert not list(bundle.rglob("*.class"))
 
 
 @pytest.mark.kotlin
