@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sdkgen.artifact import Layout
+from sdkgen.artifact import Layout, Precision
 from sdkgen.errors import UsageError
 from sdkgen.render import selftest, swift
 from sdkgen.spec.registry import load_model
@@ -17,8 +17,9 @@ from tests.swift import golden
 
 @pytest.fixture(autouse=True)
 def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in for the golden input, which takes torch and the weights."""
+    """Stand in for the golden inputs, which take torch and the weights."""
     monkeypatch.setattr(selftest, "selftest", lambda *_, **__: b"SDKG")
+    monkeypatch.setattr(selftest, "landmarks", lambda *_: b"SDKL")
 
 
 @pytest.fixture
@@ -28,6 +29,19 @@ def front(tmp_path: Path) -> Path:
     single = golden.artifact(tmp_path, "blazeface-front", "fp32")
     out = tmp_path / "out"
     golden.render_front(out, (half, single))
+    return out
+
+
+@pytest.fixture
+def tracking(tmp_path: Path) -> Path:
+    """The package for blazeface-front and the landmark model."""
+    precisions: tuple[Precision, ...] = ("fp16", "fp32")
+    models = [(model, precision) for model in ("blazeface-front", "face-landmark") for precision in precisions]
+    made = tuple(golden.artifact(tmp_path / "made", model, precision) for model, precision in models)
+    out = tmp_path / "tracking"
+    places = swift.render(golden.context("blazeface-front", made, landmarker="face-landmark"), made, out)
+    names = [f"{model}-{precision}".replace("-", "_") for model, precision in models]
+    assert places == tuple(f"Sources/BlazeFace/Resources/{name}.mlpackage" for name in names)
     return out
 
 
@@ -118,10 +132,10 @@ def test_names_that_swift_cannot_take(name: str) -> None:
     assert caught.value.hint
 
 
-def test_every_public_type_is_refused_as_a_name(front: Path) -> None:
-    sources = "\n".join(file.read_text() for file in (front / "Sources").rglob("*.swift"))
+def test_every_public_type_is_refused_as_a_name(tracking: Path) -> None:
+    sources = "\n".join(file.read_text() for file in (tracking / "Sources").rglob("*.swift"))
     public = set(re.findall(r"^public (?:final )?(?:struct|enum|class|actor|protocol) (\w+)", sources, re.MULTILINE))
-    assert "Face" in public
+    assert {"Face", "FaceTracker"} <= public
     for name in public:
         with pytest.raises(UsageError):
             swift.check_names(name, "org.example")
@@ -135,3 +149,50 @@ def test_model_with_other_keypoints_is_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(UsageError, match="keypoints"):
         swift.render(right.model_copy(update={"spec": spec}), (made,), tmp_path / "out")
+
+
+def test_package_that_detects_knows_nothing_of_tracking(front: Path) -> None:
+    text = "\n".join(file.read_text() for file in front.rglob("*") if file.suffix in {".swift", ".md", ".tutorial"})
+    for word in ("FaceTracker", "TrackedFace", "FaceLandmark", "Smoothing"):
+        assert word not in text
+    assert not list(front.rglob("*andmark*"))
+
+
+def test_package_that_tracks_holds_all_of_the_other(front: Path, tracking: Path) -> None:
+    places = {file.relative_to(front) for file in front.rglob("*.swift")}
+    assert places < {file.relative_to(tracking) for file in tracking.rglob("*.swift")}
+    differing = {place.name for place in places if (front / place).read_text() != (tracking / place).read_text()}
+    assert differing == {"Package.swift", "Face.swift", "CameraScreen.swift"}
+
+
+def test_numbers_of_the_landmark_model_are_in_one_file(tracking: Path) -> None:
+    spec = load_model("face-landmark")
+    core = tracking / "Sources/BlazeFaceCore"
+    text = (core / "LandmarkSpecification+Shipped.swift").read_text()
+    for expected in (
+        f'weightsSHA256: "{spec.weights.sha256}"',
+        f"width: {spec.input.width}",
+        f"count: {spec.landmarker.count}",
+        f"minimumPresence: {spec.landmarker.minimum_presence}",
+        f"fromPoint: {spec.landmarker.landmark_roi.from_point}",
+        'name: "face_landmark_fp16"',
+    ):
+        assert expected in text
+    assert text.count("Resource(") == 2
+    assert (core / "ModelSpecification+Shipped.swift").read_text().count("Resource(") == 2
+    elsewhere = "\n".join(file.read_text() for file in core.glob("*.swift") if "+Shipped" not in file.name)
+    for number in (spec.landmarker.count, spec.input.width, spec.landmarker.landmark_roi.to_point):
+        assert not re.search(rf"\b{number}\b", elsewhere)
+
+
+def test_resources_of_both_models_are_in_the_manifest(tracking: Path) -> None:
+    manifest = (tracking / "Package.swift").read_text()
+    names = ["blazeface_front_fp16", "blazeface_front_fp32", "face_landmark_fp16", "face_landmark_fp32"]
+    quoted = ", ".join(f'"{name}"' for name in names)
+    assert f"let models = [{quoted}]" in manifest
+    assert '["selftest.bin", "landmarks-selftest.bin", "PrivacyInfo.xcprivacy"]' in manifest
+    folder = tracking / "Sources/BlazeFace/Resources"
+    assert (folder / "landmarks-selftest.bin").read_bytes() == b"SDKL"
+    assert all((folder / f"{name}.mlpackage").is_dir() for name in names)
+    for name in names:
+        assert f" {name}" in (tracking / "Scripts/compile-models.sh").read_text()

@@ -47,14 +47,21 @@ def artifact(folder: Path, model: str, precision: Precision, layout: Layout = "s
 
 
 def context(
-    model: str, artifacts: tuple[Artifact, ...], *, name: str = NAME, layout: Layout = "standard"
+    model: str,
+    artifacts: tuple[Artifact, ...],
+    *,
+    name: str = NAME,
+    layout: Layout = "standard",
+    landmarker: str | None = None,
 ) -> SdkContext:
-    """Return the context of a package around ``artifacts``."""
+    """Return the context of a package around ``artifacts``, which tracks if a ``landmarker`` is named."""
     return SdkContext(
         name=name,
         package="org.example.faces",
         spec=load_model(model),
-        artifacts=tuple(artifact.record for artifact in artifacts),
+        artifacts=tuple(one.record for one in artifacts if one.record.model == model),
+        landmarker=load_model(landmarker) if landmarker else None,
+        landmarker_artifacts=tuple(one.record for one in artifacts if one.record.model != model),
         layout=layout,
         precision="fp16",
         runtime="coreml",
