@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from sdkgen.bench.report_html import Extra
     from sdkgen.bench.store import Store
 
+_SHARE_HINT = "Write a percentage such as 5%, or a share such as 0.05."
+
 Format: TypeAlias = Literal["table", "markdown", "csv", "json", "html"]
 
 
@@ -62,11 +64,9 @@ def _share(text: str) -> float:
     try:
         value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
     except ValueError as error:
-        raise UsageError(
-            f"{text!r} is no share", hint="Write a percentage such as 5%, or a share such as 0.05."
-        ) from error
+        raise UsageError(f"{text!r} is no share", hint=_SHARE_HINT) from error
     if not 0 <= value < 10:
-        raise UsageError(f"{text!r} is no usable share", hint="Write a percentage such as 5%.")
+        raise UsageError(f"{text!r} is no usable share", hint=_SHARE_HINT)
     return value
 
 
@@ -116,7 +116,6 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
     from sdkgen.bench.report_text import markdown_table, print_rows
     from sdkgen.bench.store import Store
     from sdkgen.evaluate.paper import Latency, paper_tables, read_evaluation
-    from sdkgen.files import whole_file
     from sdkgen.spec.published import published
 
     made = Report(runs=(), started="", versions={}, cells=())
@@ -147,18 +146,12 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
     else:
         parts = (f"### {one.title}\n\n{markdown_table(one.headings, one.rows)}\n{one.note}\n" for one in tables)
         text = "\n".join(parts)
-    if out is None:
-        console.out.file.write(text)
-        return
-    with whole_file(out) as work:
-        work.write_text(text, encoding="utf-8")
-    console.note(f"Wrote {console.safe(out)}")
+    _put(text, out)
 
 
 def _write(report: Report, store: Store, form: Format, extras: list[Extra], out: Path | None) -> None:
     from sdkgen.bench.report_html import page
     from sdkgen.bench.report_text import as_csv, markdown, markdown_table, print_table
-    from sdkgen.files import whole_file
 
     if form == "table" and out is None:
         print_table(report, extras)
@@ -172,6 +165,13 @@ def _write(report: Report, store: Store, form: Format, extras: list[Extra], out:
     else:
         tables = [f"\n### {one.title}\n\n{markdown_table(one.headings, one.rows)}\n{one.note}\n" for one in extras]
         text = markdown(report) + "".join(tables)
+    _put(text, out)
+
+
+def _put(text: str, out: Path | None) -> None:
+    """Write ``text`` to the file ``out``, whole or not at all, or to standard output."""
+    from sdkgen.files import whole_file
+
     if out is None:
         console.out.file.write(text)
         return

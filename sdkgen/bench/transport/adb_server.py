@@ -9,31 +9,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sdkgen.bench.errors import DeviceError, DeviceGone, TransportTimeout
+from sdkgen.bench.errors import TransportTimeout
 from sdkgen.bench.transport import sentinel
+from sdkgen.bench.transport.adb import SILENCE, Adb
 from sdkgen.bench.transport.base import Completed, Kind
-from sdkgen.bench.transport.files import file_error, pull_whole, push_verified
+from sdkgen.bench.transport.files import file_error
 from sdkgen.bench.transport.server import Server
 from sdkgen.bench.transport.states import error_for
 
 if TYPE_CHECKING:
     from adbutils import AdbConnection
 
-_SILENCE = 30.0
-"""Seconds that a transfer may stand still."""
 _CHUNK = 64 * 1024
 """The most that one DATA message of the sync protocol may hold, in bytes."""
 _STDOUT, _STDERR, _EXIT = 1, 2, 3
 """Packet types of the second version of the shell protocol."""
 
 
-class AdbServer:
+class AdbServer(Adb):
     """A ``Transport`` through an adb server."""
 
     kind: Kind = "adb-server"
 
     def __init__(self, server: Server, serial: str) -> None:
-        self.serial = serial
+        super().__init__(serial)
         self._server = server
         self._speaks_v2: bool | None = None
 
@@ -53,31 +52,9 @@ class AdbServer:
                 raise EOFError
             return done
 
-    def push(self, source: Path, target: str, mode: int = 0o644) -> None:
-        """See ``Transport.push``."""
-        push_verified(self, self._send, source, target, mode)
-
-    def pull(self, source: str, target: Path) -> None:
-        """See ``Transport.pull``."""
-        pull_whole(self._receive, source, target)
-
-    def reconnect(self, timeout: float) -> None:
-        """See ``Transport.reconnect``. A device on the network is connected again where the server gave it up."""
-        deadline = time.monotonic() + timeout
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                self._server.revive(self.serial)
-                if self.shell("echo ready", timeout=max(0.1, min(left, 5))).text == "ready":
-                    return
-            except DeviceError as error:
-                if time.monotonic() >= deadline:
-                    raise DeviceGone(
-                        f"the device did not come back within {timeout:g} s ({error.message})",
-                        context=self.serial,
-                        hint="Check its cable or network, that it is switched on, and `sdkgen devices`.",
-                    ) from error
-            time.sleep(0.2)
+    def _revive(self) -> None:
+        """Have the server connect again to a device on the network that it gave up."""
+        self._server.revive(self.serial)
 
     def close(self) -> None:
         """Do nothing: every command has a connection of its own, which ends with it."""
@@ -115,8 +92,8 @@ class AdbServer:
 
     def _send(self, source: Path, target: str) -> None:
         with (
-            self._asking(f"sending {target} stood still for {_SILENCE:g} s"),
-            self._service("sync:", _SILENCE) as stream,
+            self._asking(f"sending {target} stood still for {SILENCE:g} s"),
+            self._service("sync:", SILENCE) as stream,
         ):
             with suppress(ConnectionError), source.open("rb") as file:
                 # A device that is full says so and hangs up while this still sends: its answer is read below.
@@ -129,8 +106,8 @@ class AdbServer:
 
     def _receive(self, source: str, target: Path) -> None:
         with (
-            self._asking(f"fetching {source} stood still for {_SILENCE:g} s"),
-            self._service("sync:", _SILENCE) as stream,
+            self._asking(f"fetching {source} stood still for {SILENCE:g} s"),
+            self._service("sync:", SILENCE) as stream,
             target.open("wb") as file,
         ):
             stream.conn.sendall(_request(b"RECV", source.encode()))

@@ -5,21 +5,19 @@ from __future__ import annotations
 import select
 import socket
 import struct
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized, TransportTimeout
+from sdkgen.bench.errors import DeviceOffline, DeviceUnauthorized, TransportTimeout
 from sdkgen.bench.transport import sentinel
+from sdkgen.bench.transport.adb import SILENCE, Adb
 from sdkgen.bench.transport.base import Completed, Kind
-from sdkgen.bench.transport.files import check_space, file_error, pull_whole, push_verified
+from sdkgen.bench.transport.files import check_space, file_error
 from sdkgen.bench.transport.keys import create_key, user_keys
 from sdkgen.bench.transport.states import error_for, remedy
 
-_SILENCE = 30.0
-"""Seconds that a transfer may stand still."""
 _ANSWER = 5.0
 """Seconds that a daemon may take to answer a greeting."""
 _CONSENT = 10.0
@@ -27,14 +25,14 @@ _CONSENT = 10.0
 _READABLE = 0o100600
 
 
-class AdbDirect:
+class AdbDirect(Adb):
     """A ``Transport`` that speaks adb itself. Connects when first needed, and again after a failure."""
 
     kind: Kind = "adb-direct"
 
     def __init__(self, serial: str) -> None:
         """Make a transport to ``serial``: HOST:PORT, or the serial number of a USB device."""
-        self.serial = serial
+        super().__init__(serial)
         self._device: Any = None
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
@@ -53,37 +51,15 @@ class AdbDirect:
                 raise EOFError
             return done
 
-    def push(self, source: Path, target: str, mode: int = 0o644) -> None:
-        """See ``Transport.push``."""
-        push_verified(self, self._send, source, target, mode)
-
-    def pull(self, source: str, target: Path) -> None:
-        """See ``Transport.pull``."""
-        pull_whole(self._receive, source, target)
-
-    def reconnect(self, timeout: float) -> None:
-        """See ``Transport.reconnect``."""
-        deadline = time.monotonic() + timeout
-        while True:
-            left = deadline - time.monotonic()
-            try:
-                if self.shell("echo ready", timeout=max(0.1, min(left, 5))).text == "ready":
-                    return
-            except DeviceError as error:
-                if time.monotonic() >= deadline:
-                    raise DeviceGone(
-                        f"the device did not come back within {timeout:g} s ({error.message})",
-                        context=self.serial,
-                        hint="Check its cable or network, that it is switched on, and `sdkgen devices`.",
-                    ) from error
-            time.sleep(0.2)
-
     def close(self) -> None:
         """See ``Transport.close``."""
         if self._device is not None:
             with suppress(Exception):
                 self._device.close()
             self._device = None
+
+    def _revive(self) -> None:
+        """Do nothing: whatever is asked connects anew if need be."""
 
     @contextmanager
     def _asking(self, late: str) -> Iterator[Any]:
@@ -171,9 +147,9 @@ class AdbDirect:
     def _stream(self, source: Path, target: str) -> None:
         from adb_shell.exceptions import PushFailedError
 
-        with self._asking(f"sending {target} stood still for {_SILENCE:g} s") as device:
+        with self._asking(f"sending {target} stood still for {SILENCE:g} s") as device:
             try:
-                device.push(str(source), target, _READABLE, transport_timeout_s=_SILENCE, read_timeout_s=_SILENCE)
+                device.push(str(source), target, _READABLE, transport_timeout_s=SILENCE, read_timeout_s=SILENCE)
             except PushFailedError as error:
                 said = error.args[0] if error.args else b""
                 raise file_error(self.serial, target, bytes(said).decode("utf-8", errors="replace")) from error
@@ -181,9 +157,9 @@ class AdbDirect:
     def _receive(self, source: str, target: Path) -> None:
         from adb_shell.exceptions import AdbCommandFailureException
 
-        with self._asking(f"fetching {source} stood still for {_SILENCE:g} s") as device:
+        with self._asking(f"fetching {source} stood still for {SILENCE:g} s") as device:
             try:
-                device.pull(source, str(target), transport_timeout_s=_SILENCE, read_timeout_s=_SILENCE)
+                device.pull(source, str(target), transport_timeout_s=SILENCE, read_timeout_s=SILENCE)
             except AdbCommandFailureException as error:
                 raise file_error(self.serial, source, str(error)) from error
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized
 
 READY = "device"
+GONE_HINT = "Check its cable or network, that it is switched on, and `sdkgen devices`."
 
 _REMEDIES = {
     READY: "",
@@ -45,5 +46,5 @@ def error_for(serial: str, message: str) -> DeviceError:
     return DeviceGone(
         f"the connection to the device was lost{detail}",
         context=serial,
-        hint="Check its cable or network, that it is switched on, and `sdkgen devices`.",
+        hint=GONE_HINT,
     )

@@ -114,7 +114,7 @@ def test_a_full_device(phone: Transport, big: Path, tmp_path: Path) -> None:
 def test_a_device_filled_up_by_another_during_the_push(
     maple: Device, phone: Transport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(direct, "_SILENCE", 4.0)
+    monkeypatch.setattr(direct, "SILENCE", 4.0)
     large = tmp_path / "large"
     large.write_bytes(os.urandom(120_000_000))
     part, others = inside(maple, f"{TMP}/new.part"), inside(maple, f"{TMP}/others")
