@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, TypeAlias
 
@@ -32,10 +32,12 @@ def letterboxed(image: Bytes, to: InputSpec) -> Array:
 
 def cropped(image: Bytes, roi: Roi, to: InputSpec) -> Array:
     """Return the model's input (1, height, width, 3) for the part ``roi`` of an upright RGB image, edges replicated."""
-    planes = _laid(image, roi, to)
-    planes *= np.float32(to.scale)
-    planes += np.float32(to.minimum)
-    return np.ascontiguousarray(planes.transpose(1, 2, 0))[None]
+    made = np.empty((1, to.height, to.width, 3), np.float32)
+    for channel, plane in enumerate(_laid(image, roi, to)):
+        np.multiply(plane, np.float32(to.scale), out=made[0, :, :, channel])
+    if to.minimum:
+        made += np.float32(to.minimum)
+    return made
 
 
 def letterboxed_yuv(image: Bytes, to: InputSpec, *, full_range: bool) -> Array:
@@ -55,7 +57,7 @@ def cropped_yuv(image: Bytes, roi: Roi, to: InputSpec, *, full_range: bool) -> A
 
     Edges are replicated; interpolated, converted and clamped as in ``letterboxed_yuv``.
     """
-    yuv = _laid(image, roi, to).transpose(1, 2, 0).astype(np.float64)
+    yuv = np.stack(list(_laid(image, roi, to)), axis=-1).astype(np.float64)
     return _scaled(rgb_from_yuv(yuv, full_range=full_range), to)
 
 
@@ -72,8 +74,8 @@ def _scaled(values: NDArray[np.float64], to: InputSpec) -> Array:
     return (values * to.scale + to.minimum).astype(np.float32)[None]
 
 
-def _laid(image: Bytes, roi: Roi, to: InputSpec) -> Array:
-    """Return planes (3, height, width) of ``image``, 0 to 255, at the input's pixels laid over a turned ``roi``.
+def _laid(image: Bytes, roi: Roi, to: InputSpec) -> Iterator[Array]:
+    """Yield planes (height, width) of ``image``, 0 to 255, at the input's pixels laid over a turned ``roi``.
 
     Corner to corner: the input's pixel 0 lies on the region's edge, without a half-pixel shift, and texels have
     integer positions. Beyond the image the nearest edge's texels stand in. Done in float32 and a plane at a time, which
@@ -96,15 +98,13 @@ def _laid(image: Bytes, roi: Roi, to: InputSpec) -> Array:
     first = at.astype(np.intp)
     samples = image.reshape(-1)
     right, below = 3 * (columns > 1), 3 * columns * (rows > 1)
-    planes = np.empty((3, to.height, to.width), np.float32)
-    for channel, plane in enumerate(planes):
-
-        def taken(step: int, channel: int = channel) -> Array:
-            return samples[channel + step :].take(first, mode="clip").astype(np.float32)
-
-        upper, lower = _mixed(taken(0), taken(right), x), _mixed(taken(below), taken(below + right), x)
-        plane[:] = _mixed(upper, lower, y)
-    return planes
+    for channel in range(3):
+        corners = (
+            samples[channel + step :].take(first, mode="clip").astype(np.float32)
+            for step in (0, right, below, below + right)
+        )
+        upper = _mixed(next(corners), next(corners), x)
+        yield _mixed(upper, _mixed(next(corners), next(corners), x), y)
 
 
 def _positions(roi: Roi, to: InputSpec) -> tuple[Array, Array]:

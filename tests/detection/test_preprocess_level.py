@@ -60,7 +60,7 @@ def test_turned_regions() -> None:
     for index in range(30):
         image, roi = drawn(draw)
         view = np.rot90(image, index % 4)[:, :: 1 - 2 * (index % 2)]  # as `upright` gives them: not in memory's order
-        found = preprocess._laid(view, roi, spec).transpose(1, 2, 0)
+        found = np.stack(list(preprocess._laid(view, roi, spec)), axis=-1)
         np.testing.assert_allclose(found, plainly(view, roi, spec, None), rtol=0, atol=0.05)
 
 
@@ -68,7 +68,7 @@ def test_a_large_photograph() -> None:
     spec = load_model("face-landmark").input
     image = np.random.default_rng(9).integers(0, 256, (3000, 4000, 3), dtype=np.uint8)
     roi = Roi((3700.3, 2800.6), (500, 500), 33)
-    found = preprocess._laid(image, roi, spec).transpose(1, 2, 0)
+    found = np.stack(list(preprocess._laid(image, roi, spec)), axis=-1)
     np.testing.assert_allclose(found, plainly(image, roi, spec, None), rtol=0, atol=0.1)
 
 

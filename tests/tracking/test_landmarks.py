@@ -54,7 +54,7 @@ def test_points_of_the_crop_are_found_where_the_crop_took_them_from() -> None:
     seen = cropped(image, roi, SPEC.input)[0, ..., 0].astype(np.float64)
     rows, columns = np.mgrid[:192, :192]
     raw = np.array([[(columns * seen).sum() / seen.sum(), (rows * seen).sum() / seen.sum(), 19.2]])
-    (x, y, z) = to_image(raw, roi, SPEC)[0]
+    x, y, z = to_image(raw, roi, SPEC)[0].tolist()
     assert (x, y) == pytest.approx((131, 126), abs=0.05)
     assert z == pytest.approx(19.2 * 96 / 192)
 
@@ -65,8 +65,8 @@ def test_the_next_region_is_a_square_turned_level() -> None:
     points[RULE.landmark_roi.from_point] = (80, 40, 5)
     points[RULE.landmark_roi.to_point] = (120, 60, -5)
     roi = landmark_roi(points, RULE.landmark_roi)
-    assert roi.center == (100, 50)
-    assert roi.size == (60, 60)
+    assert roi.center == pytest.approx((100, 50))
+    assert roi.size == pytest.approx((60, 60))
     assert roi.rotation_degrees == pytest.approx(math.degrees(math.atan2(20, 40)))
 
 

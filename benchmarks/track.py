@@ -1,0 +1,203 @@
+"""What tracking costs beside the landmark model alone, and how much steadier it is than detecting every frame.
+
+    python -m benchmarks.track speed [--frames N]
+    python -m benchmarks.track jitter [--sequences N] [--frames N]
+
+``speed`` follows a face through 1280 × 720 frames with LiteRT on one processor, frame by frame in turn with the
+landmark model alone on an input that is ready, outputs read back. ``jitter`` moves photographed faces by fractions of
+pixels along known paths, undoes the motion, and says how far the six keypoints move from frame to frame, and how far
+they stray from their mean: root of the mean square, as a share of the distance between the eyes. The interval is a
+bootstrap's over sequences.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+from skimage import data
+
+from benchmarks.composites import KEYPOINTS, Placement, portraits
+from sdkgen.backends.base import Backend
+from sdkgen.backends.litert import LiteRtBackend
+from sdkgen.convert import convert
+from sdkgen.detection.pipeline import detect
+from sdkgen.detection.preprocess import Bytes, cropped
+from sdkgen.detection.types import Roi
+from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.registry import load_model
+from sdkgen.tracking.smoothing import Smoothing
+from sdkgen.tracking.tracker import FaceTracker
+
+TARGET = 1.15
+REPLICAS = 2000
+RATE = 30.0
+SIZE = (640, 480)
+LARGE = (1280, 720)
+BACKGROUNDS = ("coffee", "brick", "chelsea", "gravel", "rocket")
+
+Floats = NDArray[np.float64]
+Model = tuple[ModelSpec, Backend]
+Result = TypeVar("Result")
+
+
+def _opened(name: str) -> Model:
+    spec = load_model(name)
+    return spec, LiteRtBackend(convert(spec, "tflite").path, spec)
+
+
+def _sequence(seed: int, frames: int, size: tuple[int, int]) -> Iterator[tuple[Bytes, Placement]]:
+    """Yield frames in which a hand trembles and a face slowly moves, turns and comes nearer, and where the face is."""
+    random = np.random.default_rng([7, seed])
+    scene = Image.fromarray(getattr(data, BACKGROUNDS[seed % len(BACKGROUNDS)])()).convert("RGB").resize(size)
+    side = float(random.uniform(0.22, 0.42)) * min(size)
+    start = tuple(float(random.uniform(1.2 * side, extent - 1.2 * side)) for extent in size)
+    placement = Placement(
+        portrait=portraits()[seed % len(portraits())],
+        center=(start[0], start[1]),
+        side=side,
+        degrees=float(random.uniform(-20, 20)),
+        mirrored=bool(random.integers(2)),
+        gain=float(random.uniform(0.75, 1.1)),
+    )
+    drift, turn, growth = random.normal(0, 0.01 * side, 2), random.normal(0, 0.4), random.normal(0, 0.003)
+    for index in range(frames):
+        x, y = np.asarray(start) + index * drift + random.normal(0, 0.4, 2)
+        now = replace(
+            placement,
+            center=(float(x), float(y)),
+            side=side * (1 + growth * index),
+            degrees=placement.degrees + turn * index + float(random.normal(0, 0.1)),
+        )
+        picture = scene.copy()
+        now.paste(picture)
+        yield np.asarray(picture), now
+
+
+def speed(frames: int) -> None:
+    """Time a steady sequence, and print the ratio to the landmark model alone and where the rest goes."""
+    detector, (spec, landmarker) = _opened("blazeface-front"), _opened("face-landmark")
+    tracker = FaceTracker(detector, (spec, landmarker))
+    pictures = [np.ascontiguousarray(picture) for picture, _ in _sequence(1, 30, LARGE)]
+    # To and fro, so that the sequence goes on without a jump.
+    order = [*range(len(pictures)), *reversed(range(1, len(pictures) - 1))]
+    roi, picture = Roi((0, 0), (1, 1)), np.empty_like(pictures[0])
+    alone, following, warp = [], [], []
+    for count in range(frames + 60):
+        np.copyto(picture, pictures[order[count % len(order)]])  # as a decoder does just before
+        took, tracked = _timed(partial(tracker.update, picture, count / RATE))
+        if len(tracked.faces) != 1:
+            raise SystemExit("the face was lost: this sequence is not steady")
+        roi = tracked.faces[0].roi
+        warped, ready = _timed(partial(cropped, picture, roi, spec.input))
+        model, _ = _timed(partial(landmarker.run, ready))
+        if count >= 60:  # until then processor and caches warm up
+            alone.append(model)
+            following.append(took)
+            warp.append(warped)
+    worst = [_timed(lambda: FaceTracker(detector, (spec, landmarker)).update(pictures[0], 0.0))[0] for _ in range(50)]
+    one, all_of_it, crop = (np.array(times) * 1e3 for times in (alone, following, warp))
+    print(
+        f"{platform.machine()}, {os.cpu_count()} processors, LiteRT on one of them, {LARGE[0]} × {LARGE[1]}, ", end=""
+    )
+    print(f"region of {roi.size[0]:.0f} pixels, {frames} frames, the detector ran in {tracker.detector_runs}")
+    for name, times in (
+        ("landmark model alone", one),
+        ("tracking, a frame", all_of_it),
+        ("of it the warp", crop),
+        ("of it all else", all_of_it - one - crop),
+        ("a frame with detector", np.array(worst) * 1e3),
+    ):
+        print(f"  {name:22s} median {np.median(times):6.3f} ms, 10th percentile {np.quantile(times, 0.1):6.3f} ms")
+    ratios, draw = all_of_it / one, np.random.default_rng(0)
+    low, high = np.quantile([np.median(draw.choice(ratios, len(ratios))) for _ in range(REPLICAS)], [0.025, 0.975])
+    print(f"tracking / landmark model alone: {np.median(ratios):.3f} ({low:.3f} to {high:.3f}), target {TARGET}")
+
+
+def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
+    begun = time.perf_counter()
+    result = work()
+    return time.perf_counter() - begun, result
+
+
+def jitter(sequences: int, frames: int) -> None:
+    """Measure how much keypoints move, detected and tracked, and print a table."""
+    detector, landmarker = _opened("blazeface-front"), _opened("face-landmark")
+    ways = ("detector with blending", "tracked", "tracked and smoothed")
+    sums = np.zeros((len(ways), sequences, 2, 2))  # way, sequence, from frame to frame | about the mean, sum | count
+    runs = missed = 0
+    for sequence in range(sequences):
+        trackers = [FaceTracker(detector, landmarker, smoothing=smoothing) for smoothing in (None, Smoothing())]
+        found: list[list[Floats]] = [[] for _ in ways]
+        eyes = 1.0
+        for index, (picture, placement) in enumerate(_sequence(sequence, frames, SIZE)):
+            detections = detect(picture, detector[1], detector[0])
+            updates = [tracker.update(picture, index / RATE).faces for tracker in trackers]
+            if not (detections and all(updates)):
+                missed += 1
+                continue
+            seen = (detections[0].keypoints.astype(np.float64), *(faces[0].keypoints for faces in updates))
+            for kept, points in zip(found, seen, strict=True):
+                kept.append(_undone(points * SIZE, placement))
+            portrait = placement.portrait.keypoints
+            eyes = math.dist(portrait[0], portrait[1])
+        runs += trackers[0].detector_runs
+        for way, kept in enumerate(found):
+            still = np.array(kept) / eyes
+            for measure, differences in enumerate((np.diff(still, axis=0), still - still.mean(axis=0))):
+                sums[way, sequence, measure] = (differences**2).sum(), differences[..., 0].size
+    print(f"{sequences} sequences of {frames} frames, {missed} frames left out because one way saw no face; ", end="")
+    print(f"with tracking the detector ran in {runs} of {sequences * frames}; keypoints: {', '.join(KEYPOINTS)}")
+    print(f"{'':24s} {'from frame to frame':>30s} {'about the mean':>30s} {'less than detected':>30s}")
+    for way, name in enumerate(ways):
+        cells = [_estimate(sums[way, :, measure], _rms) for measure in (0, 1)]
+        pair = np.concatenate([sums[way, :, 0], sums[0, :, 0]], axis=1)
+        cells.append(_estimate(pair, lambda both: 1 - _rms(both[:2]) / _rms(both[2:])) if way else "")
+        print(f"{name:24s} {cells[0]:>30s} {cells[1]:>30s} {cells[2]:>30s}")
+
+
+def _undone(points: Floats, placement: Placement) -> Floats:
+    """Return points (n, 2) of a frame in pixels of the portrait that was put there."""
+    matrix = placement.matrix()
+    return np.linalg.solve(matrix[:, :2], (points - matrix[:, 2]).T).T.astype(np.float64)
+
+
+def _rms(sums: Floats) -> float:
+    return math.sqrt(sums[0] / sums[1])
+
+
+def _estimate(rows: Floats, statistic: Callable[[Floats], float]) -> str:
+    """Return the statistic of the rows' sum, and its interval, as text."""
+    draw = np.random.default_rng(0)
+    replicas = [statistic(rows[draw.integers(len(rows), size=len(rows))].sum(axis=0)) for _ in range(REPLICAS)]
+    low, high = np.quantile(replicas, [0.025, 0.975])
+    return f"{statistic(rows.sum(axis=0)):.2%} ({low:.2%} to {high:.2%})"
+
+
+def _main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(required=True, dest="what")
+    timing = commands.add_parser("speed", help="what tracking costs")
+    timing.add_argument("--frames", type=int, default=2000)
+    steadiness = commands.add_parser("jitter", help="how steady keypoints are")
+    steadiness.add_argument("--sequences", type=int, default=40)
+    steadiness.add_argument("--frames", type=int, default=30)
+    chosen = parser.parse_args(arguments)
+    if chosen.what == "speed":
+        speed(chosen.frames)
+    else:
+        jitter(chosen.sequences, chosen.frames)
+
+
+if __name__ == "__main__":
+    _main()
