@@ -10,6 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from sdkgen.bench.awake import kept_awake
 from sdkgen.bench.device import Identity, identify
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.health import Health, read_health
@@ -118,6 +119,10 @@ class Bench:
         state.phase = "bringing files"
         workspace = open_workspace(transport, self.runner)
         workspace.bring(self.cells)
+        with kept_awake(workspace):
+            self._turns(workspace, identity, state)
+
+    def _turns(self, workspace: Workspace, identity: Identity, state: Progress) -> None:
         failures = dict.fromkeys(self.cells, 0)
         for number, cell in turns(self.cells, self.settings.sessions):
             if self.stop.is_set():

@@ -16,7 +16,17 @@ from tests.bench.recordings import cell, identity, recording
 
 
 @pytest.mark.parametrize(
-    ("model", "marked"), [("mobilenetv2-ssd", True), ("blazeface-paper", True), ("blazeface-front", False)]
+    ("model", "marked"),
+    [
+        ("mobilenetv2-ssd", True),
+        ("blazeface-paper", True),
+        ("blazeface-front", False),
+        ("face-landmark", False),
+        ("SDK mobilenetv2-ssd, 1280x720 BGRA", True),
+        ("SDK mobilenetv2-ssd+weights", False),
+        ("track-worst blazeface-paper", True),
+        ("track-worst blazeface-front", False),
+    ],
 )
 def test_an_untrained_model_is_marked(tmp_path: Path, model: str, marked: bool) -> None:
     store = Store(str(tmp_path / "results.sqlite"))
