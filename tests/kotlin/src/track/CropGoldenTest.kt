@@ -2,7 +2,9 @@ package com.example.blazeface
 
 import android.graphics.Bitmap
 import com.google.gson.JsonObject
+import java.nio.ByteBuffer
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -32,6 +34,33 @@ class CropGoldenTest {
             copy.set(golden.frame(case["pixels"].asJsonObject), 0, false)
             check(case, copy.frame)
         }
+    }
+
+    @Test
+    fun `planes with strides of their own give the same crop`() {
+        for (case in golden.cases("warp")) {
+            val frame = golden.frame(case["pixels"].asJsonObject)
+            val y = checkNotNull(frame.plane)
+            val u = frame.u ?: continue
+            val v = checkNotNull(frame.v)
+            val width = (frame.width + 1) / 2
+            val height = (frame.height + 1) / 2
+            val spread = Frame.yuv(frame.width, frame.height, y, u, spread(v, width, height), range = frame.range)
+            check(case, spread)
+            copy.set(spread, 0, false)
+            check(case, copy.frame)
+        }
+    }
+
+    @Test
+    fun `a frame that was cut short is refused, and its buffers stay as they were`() {
+        val frame = golden.cases("warp").map { golden.frame(it["pixels"].asJsonObject) }.first { it.v != null }
+        val v = checkNotNull(frame.v)
+        val region = Region().apply { set(frame.width / 2.0, frame.height / 2.0, 30.0, 30.0, 0.0) }
+        v.buffer.position(3).limit(4)
+        assertThrows(InvalidFrameException::class.java) { sampler.sample(frame, 0, false, region, crop) }
+        assertEquals(3, v.buffer.position())
+        assertThrows(InvalidFrameException::class.java) { copy.set(frame, 0, false) }
     }
 
     @Test
@@ -75,6 +104,19 @@ class CropGoldenTest {
             }
         }
         assertTrue("$name: a number was left out", crop.none(Float::isNaN))
+    }
+
+    /** The same samples, one byte further apart. */
+    private fun spread(plane: Plane, width: Int, height: Int): Plane {
+        val pixelStride = plane.pixelStride + 1
+        val bytes = ByteArray(width * pixelStride * height)
+        for (row in 0 until height) {
+            for (column in 0 until width) {
+                bytes[row * width * pixelStride + column * pixelStride] =
+                    plane.buffer.get(row * plane.rowStride + column * plane.pixelStride)
+            }
+        }
+        return Plane(ByteBuffer.wrap(bytes), width * pixelStride, pixelStride)
     }
 
     private fun bitmap(frame: Frame): Bitmap {
