@@ -19,6 +19,7 @@ import org.junit.Assert.assertTrue
 import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
+import org.robolectric.shadows.ShadowTrace
 
 /** Calls in every order, bad frames, and models that say what makes no sense. */
 @RunWith(RobolectricTestRunner::class)
@@ -145,6 +146,20 @@ class TrackTest {
             assertEquals(LandmarkModel.COUNT, first.face.landmarks.size)
             assertEquals(2, tracker.track(Pixels.frame(), 2).faces.single().age)
         }
+    }
+
+    @Test
+    fun `each stage is a section of the system trace`() {
+        val inside = CopyOnWriteArrayList<String>()
+        val before = CopyOnWriteArrayList<String>()
+        val look = {
+            inside += ShadowTrace.getCurrentSections()
+            before += ShadowTrace.getPreviousSections()
+        }
+        ShadowTrace.setEnabled(true)
+        TrackFakes({ Fakes.right { look() } }, { TrackFakes.landmarks { look() } }).create().use { it.track(Pixels.frame(), 1) }
+        assertEquals(listOf("FaceTracker.detect", "FaceTracker.landmarks"), inside)
+        for (stage in listOf("preprocess", "postprocess", "warp")) assertTrue(stage, "FaceTracker.$stage" in before)
     }
 
     @Test
