@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sdkgen"
 
 FLOORS = [
-    {"cache", "console", "errors", "files", "formats", "resources"},
+    {"cache", "console", "errors", "files", "formats", "pages", "resources"},
     {"artifact", "backends", "detection", "images", "network", "spec", "weights"},
     {"bench", "convert", "evaluate", "parity", "render", "tracking", "video"},
     {"bundle"},
@@ -34,6 +34,7 @@ NEIGHBOURS = {
     "files": {"cache"},
     "errors": {"cache", "console", "files", "resources"},
     "console": {"cache", "files"},
+    "resources": {"pages"},
 }
 
 HEAVY = {
@@ -42,7 +43,7 @@ HEAVY = {
     "litert_torch": {"convert/tflite"},
     "onnx": {"convert/onnx.py"},
     "onnxruntime": {"backends/onnx.py"},
-    "jinja2": {"render", "bench/report", "evaluate", "parity"},
+    "jinja2": {"pages.py", "render"},
 }
 """Where each heavy package may be imported, relative to the package."""
 

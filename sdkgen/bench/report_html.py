@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdkgen import resources
+from sdkgen import pages, resources
 from sdkgen.bench.report import CellReport, Report, totals
 from sdkgen.bench.report_text import HEADINGS, row
 from sdkgen.bench.run import temperature
@@ -40,20 +40,12 @@ class _Row:
 
 def page(report: Report, store: Store, extras: Sequence[Extra] = ()) -> str:
     """Return the page. The samples come from the ``store`` that the report was built from."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     folder = resources.path("templates") / "report"
-    environment = Environment(
-        loader=FileSystemLoader(folder),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     sessions = store.sessions(report.runs)
     data = [_cell(cell, sessions) for cell in report.cells]
-    return environment.get_template("report.html.j2").render(
+    return pages.template("report").render(
         title="Latency by device",
         runs=[_visible(run) for run in report.runs],
         started=report.started,

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sdkgen import resources
+from sdkgen import pages
 from sdkgen.files import whole_file
 from sdkgen.parity.report import ParityReport
 
 
 def write_html(result: ParityReport, target: Path) -> None:
     """Write ``result`` as HTML that needs nothing from elsewhere; raises ``OutputError``."""
-    import jinja2
-
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(resources.path("templates") / "parity"),
-        undefined=jinja2.StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    templates.filters["share"] = share
     with whole_file(target) as work:
-        work.write_text(templates.get_template("report.html.j2").render(report=result), encoding="utf-8")
+        work.write_text(pages.template("parity", share=share).render(report=result), encoding="utf-8")
 
 
 def share(value: float | None, limit: float) -> str:
