@@ -220,6 +220,24 @@ class TrackTest {
     }
 
     @Test
+    fun `a frame that fails leaves the tracks as they were`() {
+        var failing = false
+        val fakes = TrackFakes(landmarker = { TrackFakes.landmarks { check(!failing) { "hiccup" } } })
+        fakes.create(FaceTrackerOptions(backend = BackendPreference.CPU)).use { tracker ->
+            tracker.track(Pixels.frame(), 1)
+            failing = true
+            assertThrows(InferenceException::class.java) { tracker.track(Pixels.frame(), 2) }
+            // Of another size: the track is lost when a frame of that size succeeds.
+            assertThrows(InferenceException::class.java) { tracker.track(Pixels.frame(100, 100), 3) }
+            failing = false
+            val next = tracker.track(Pixels.frame(), 4).faces.single()
+            assertEquals(1 to 2, next.track to next.age)
+            assertEquals(listOf(1), tracker.track(Pixels.frame(100, 100), 5).lost)
+            assertEquals(3L, tracker.frames)
+        }
+    }
+
+    @Test
     fun `the newest frame of a live stream wins, and the others are counted`() {
         val blocking = Blocking()
         val results = CopyOnWriteArrayList<TrackedFrame>()
