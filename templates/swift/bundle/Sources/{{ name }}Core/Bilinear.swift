@@ -5,8 +5,8 @@
 enum Bilinear {
     /// Weights along an axis are fractions of 2 to the power of this.
     static let bits = 11
-    /// The products of two weights are fractions of 2 to the power of this.
-    static let productBits = UInt32(2 * bits)
+    /// The products of two weights are fractions of 2 to the power of this, twice `bits`.
+    static let productBits: UInt32 = 22
     /// Opaque black as little-endian BGRA.
     static let black: UInt32 = 0xff00_0000
 
@@ -59,8 +59,12 @@ enum Bilinear {
         return near &+ c &* Int32(weights.farNear) &+ d &* Int32(weights.farFar)
     }
 
-    private static let half: UInt64 = 1 << (productBits - 1)
-    private static let halfOfBoth: UInt64 = half << 32 | half
+    // Computed, as the compiler does not see through a constant that it would have to make at first use.
+    @inline(__always)
+    private static var half: UInt64 { 1 << UInt64(productBits - 1) }
+
+    @inline(__always)
+    private static var halfOfBoth: UInt64 { half << 32 | half }
 
     @inline(__always)
     private static func firstAndThird(_ pixel: UInt32) -> UInt64 {
