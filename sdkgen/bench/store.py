@@ -225,8 +225,8 @@ class Store:
             return engine
         event.listen(engine, "connect", _configure_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        path = Path(url.database or "")
-        if not create and not path.exists() and "file:" not in (url.database or ""):
+        path = Path((url.database or "").removeprefix("file:"))
+        if not create and not path.exists():
             raise _no_store(str(path))
         if create:
             try:

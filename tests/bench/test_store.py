@@ -214,12 +214,15 @@ def test_a_read_only_store_says_so(tmp_path: Path) -> None:
     assert caught.value.reference == "store-read-only"
 
 
-def test_a_store_opened_for_reading_only_says_so(tmp_path: Path) -> None:
+def test_a_store_opened_for_reading_only_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Store(str(tmp_path / "s")).close()
     place = f"sqlite:///file:{tmp_path / 's'}?mode=ro&uri=true"
-    with pytest.raises(StoreError) as caught:
-        Store(place, create=False).begin_run(Settings())
-    assert caught.value.reference == "store-read-only"
+    monkeypatch.chdir(tmp_path)
+    for create in (False, True):
+        with pytest.raises(StoreError) as caught:
+            Store(place, create=create).begin_run(Settings())
+        assert caught.value.reference == "store-read-only"
+    assert not (tmp_path / "file:").exists()
 
 
 def test_a_store_that_cannot_be_made_says_so(tmp_path: Path) -> None:
