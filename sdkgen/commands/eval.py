@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,12 +17,17 @@ from sdkgen.spec.registry import load_model
 if TYPE_CHECKING:
     from sdkgen.artifact import Artifact
     from sdkgen.backends.base import Backend
+    from sdkgen.evaluate.measure import Measurer
+    from sdkgen.evaluate.settings import Settings
     from sdkgen.spec.model import ModelSpec
 
 Backends: TypeAlias = Literal["litert", "litert-gpu", "onnx", "coreml", "torch"]
 
 AREAS = {"all": 0.0, "front": 0.20, "rear": 0.05}
 """The smallest faces that the BlazeFace paper considers, as a share of the image, by the camera's side."""
+
+IMAGES_A_WORKER = 64
+"""Fewer are done before another process has started."""
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +53,7 @@ def evaluate(
     views: int = typer.Option(8, "--views", min=0, help="Jitter: shifted copies an image; 0 leaves jitter out."),
     jitter_images: int = typer.Option(64, "--jitter-images", min=1, help="Jitter: images, spread over the set."),
     shift: float = typer.Option(0.02, "--shift", min=0.001, max=0.25, help="Jitter: largest shift, of the long side."),
-    jobs: int = typer.Option(0, "--jobs", "-j", min=0, help="Threads; 0 for one a processor."),
+    jobs: int = typer.Option(0, "--jobs", "-j", min=0, help="Processes; 0 for as many as pay."),
     fresh: bool = typer.Option(False, "--fresh", help="Begin anew even if an interrupted run can be gone on with."),
     html: Path | None = typer.Option(None, "--html", help="Write the report as a page."),
     json: bool = typer.Option(False, "--json", help="Print the report as JSON."),
@@ -60,7 +66,6 @@ def evaluate(
     from sdkgen.evaluate.dataset import open_dataset
     from sdkgen.evaluate.html import write_html
     from sdkgen.evaluate.journal import Journal
-    from sdkgen.evaluate.measure import Measurer
     from sdkgen.evaluate.settings import Settings
     from sdkgen.files import sha256_json, sha256_path
 
@@ -86,10 +91,8 @@ def evaluate(
             spec,
             settings,
             journal,
-            lambda: Measurer(spec, source.open(), settings, other.open() if other else None),
-            workers=jobs or len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else jobs or os.cpu_count() or 1,
+            partial(_measurer, spec, settings, source, other),
+            workers=jobs or min(_processors(), 1 + labels.count // IMAGES_A_WORKER),
             tick=lambda: bars.advance(task),
         )
     report = {
@@ -107,8 +110,18 @@ def evaluate(
         _print(report)
 
 
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _measurer(spec: ModelSpec, settings: Settings, source: _Source, other: _Source | None) -> Measurer:
+    from sdkgen.evaluate.measure import Measurer
+
+    return Measurer(spec, source.open(), settings, other.open() if other else None)
+
+
 class _Source:
-    """What a backend runs, converted once however many threads run it."""
+    """What a backend runs, converted once however many processes run it."""
 
     def __init__(self, spec: ModelSpec, name: str, precision: Precision, weights: Path | None, trust: bool) -> None:
         from sdkgen.backends.opening import RUNTIMES
@@ -130,7 +143,7 @@ class _Source:
         self.key = [name, self.sha256, str(weights)]
 
     def open(self) -> Backend:
-        """Return a backend of its own for one thread."""
+        """Return a backend of its own for one process."""
         if self._artifact is None:
             from sdkgen.backends.torch_backend import TorchBackend
 

@@ -1,4 +1,4 @@
-"""From a data set to the figures: pictures are measured by a few threads and added up in order."""
+"""From a data set to the figures: pictures are measured side by side and added up in order."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import time
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from queue import SimpleQueue
+from concurrent.futures import Future
+from concurrent.futures.process import BrokenProcessPool
 from typing import Any
 
 import numpy as np
@@ -20,11 +20,12 @@ from sdkgen.evaluate.measure import Measurer, Record
 from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS, THRESHOLDS, AveragePrecision
 from sdkgen.evaluate.settings import Settings
 from sdkgen.evaluate.types import DataSet, Faults, Picture
+from sdkgen.evaluate.workers import Workers
 from sdkgen.spec.model import ModelSpec
 
 SCHEMA = 1
 _AHEAD = 4
-"""Pictures per thread that are read ahead of the one whose turn it is: what bounds the memory."""
+"""Pictures a worker that are measured ahead of the one whose turn it is: what bounds the memory."""
 
 
 class Totals:
@@ -106,6 +107,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return the report on ``data``; ``tick`` is called once a picture, and the figures do not depend on ``workers``.
 
+    ``open_measurer`` is called once by each of the ``workers``, which are processes of their own if more than one.
+
     Raises ``ImageError`` if there is not one image that can be read, ``OutputError`` where the journal cannot be
     written, and what ``data`` raises for faulty labels.
     """
@@ -143,37 +146,31 @@ def _records(
     data: DataSet, settings: Settings, journal: Journal, open_measurer: Callable[[], Measurer], workers: int
 ) -> Iterator[tuple[Picture, Record, bool]]:
     """Yield every picture in order with its record, and whether it was measured now."""
-    idle: SimpleQueue[Measurer] = SimpleQueue()
-    for _ in range(workers):
-        idle.put(open_measurer())
     every = max(1, data.count // settings.jitter_pictures) if settings.views and settings.jitter_pictures else 0
-
-    def measure(picture: Picture, jitter: bool) -> Record:
-        measurer = idle.get()
-        try:
-            return measurer(picture, jitter=jitter)
-        finally:
-            idle.put(measurer)
-
+    ahead = workers * _AHEAD if workers > 1 else 1
     waiting: deque[tuple[Picture, Future[Record]]] = deque()
-    pool = ThreadPoolExecutor(workers)
-    try:
+    with Workers(open_measurer, workers) as pool:
         for index, picture in enumerate(data):
             if (record := journal.recall(picture)) is not None:
                 yield picture, record, False
                 continue
-            waiting.append((picture, pool.submit(measure, picture, bool(every) and index % every == 0)))
-            if len(waiting) >= workers * _AHEAD:
+            waiting.append((picture, pool.measure(picture, jitter=bool(every) and index % every == 0)))
+            if len(waiting) >= ahead:
                 yield _settled(waiting, journal)
         while waiting:
             yield _settled(waiting, journal)
-    finally:
-        pool.shutdown(cancel_futures=True)
 
 
 def _settled(waiting: deque[tuple[Picture, Future[Record]]], journal: Journal) -> tuple[Picture, Record, bool]:
     picture, future = waiting.popleft()
-    record = future.result()
+    try:
+        record = future.result()
+    except BrokenProcessPool as error:
+        raise ImageError(
+            "a process that measured images was killed",
+            context=picture.name,
+            hint="Perhaps memory ran out: give fewer --jobs. What was measured is kept, and the same command goes on.",
+        ) from error
     journal.write(picture, record)
     return picture, record, True
 

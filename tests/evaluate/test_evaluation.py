@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
+import os
+import signal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +36,11 @@ class _Oracle:
     def __init__(self, fail_after: int | None = None) -> None:
         self.calls = 0
         self.fail_after = fail_after
-        self._lock = threading.Lock()
 
     def run(self, image: Array) -> RawOutputs:
-        with self._lock:
-            self.calls += 1
-            if self.fail_after is not None and self.calls > self.fail_after:
-                raise BackendError("stop")
+        self.calls += 1
+        if self.fail_after is not None and self.calls > self.fail_after:
+            raise BackendError("stop")
         boxes = np.zeros((1, 896, 16), np.float32)
         scores = np.full((1, 896, 1), -50, np.float32)
         bright = np.argwhere(image[0, :, :, 0] > 0.9)
@@ -79,10 +79,12 @@ def _open(labels: Path) -> DataSet:
     return open_dataset(labels, None, None, FRONT.detector.keypoints)
 
 
-def _run(labels: Path, oracle: _Oracle, workers: int = 2, **settings: Any) -> dict[str, Any]:
+def _run(labels: Path, oracle: _Oracle, workers: int = 1, **settings: Any) -> dict[str, Any]:
     chosen = Settings(**settings)
     with Journal("test") as journal:
-        return evaluate(_open(labels), FRONT, chosen, journal, lambda: Measurer(FRONT, oracle, chosen), workers=workers)
+        return evaluate(
+            _open(labels), FRONT, chosen, journal, partial(Measurer, FRONT, oracle, chosen), workers=workers
+        )
 
 
 @pytest.mark.usefixtures("empty_cache")
@@ -99,11 +101,32 @@ def test_figures_of_a_detector_that_knows(data: Path) -> None:
 
 
 @pytest.mark.usefixtures("empty_cache")
-def test_the_report_is_the_same_however_many_threads_there_are(data: Path) -> None:
+def test_the_report_is_the_same_however_many_workers_there_are(data: Path) -> None:
     reports = [_run(data, _Oracle(), workers) for workers in (1, 3)]
     for report in reports:
         del report["timing"]
     assert json.dumps(reports[0]) == json.dumps(reports[1])
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_an_error_in_a_worker_is_the_error_of_the_evaluation(data: Path) -> None:
+    with pytest.raises(BackendError, match="stop"):
+        _run(data, _Oracle(fail_after=3), workers=2, views=0)
+
+
+class _Killed(_Oracle):
+    """A backend that the system kills, as it does when memory runs out."""
+
+    def run(self, image: Array) -> RawOutputs:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return super().run(image)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_worker_that_is_killed_is_told_of(data: Path) -> None:
+    with pytest.raises(ImageError, match="was killed") as caught:
+        _run(data, _Killed(), workers=2)
+    assert "--jobs" in caught.value.hint
 
 
 @pytest.mark.usefixtures("empty_cache")
