@@ -23,3 +23,8 @@ def path(name: str) -> Path:
         hint="Reinstall sdkgen: pip install --force-reinstall sdkgen",
         reference="broken-install",
     )
+
+
+def photograph() -> Path:
+    """Return the place of the photograph of one face that golden inputs are made of."""
+    return path("models") / "selftest.png"

@@ -19,8 +19,6 @@ from sdkgen.spec.model import InputSpec, ModelSpec, RoiSpec
 WIDTH, HEIGHT = 1280, 720
 """The size of the camera's frame, in pixels."""
 
-_PHOTOGRAPH = "selftest.png"
-
 
 def cells(
     detector: ModelSpec, landmarker: ModelSpec, files: tuple[Path, Path], backend: Backend, threads: int, *, fp32: bool
@@ -51,7 +49,7 @@ def frame() -> NDArray[np.uint8]:
     """Return the camera's frame, (HEIGHT, WIDTH, 3) RGB: a photograph of a face as high as the frame, on grey."""
     from PIL import Image
 
-    with Image.open(resources.path("models") / _PHOTOGRAPH) as image:
+    with Image.open(resources.photograph()) as image:
         face = image.convert("RGB").resize((HEIGHT, HEIGHT), Image.Resampling.BICUBIC)
     made = np.full((HEIGHT, WIDTH, 3), 128, dtype=np.uint8)
     left = (WIDTH - HEIGHT) // 2
@@ -86,7 +84,7 @@ def describe(detector: ModelSpec, landmarker: ModelSpec) -> str:
 def _inputs(detector: ModelSpec, landmarker: ModelSpec) -> Path:
     """Return the folder that holds ``description`` and ``frame.rgb``, made on first use."""
     text = describe(detector, landmarker)
-    photograph = sha256_path(resources.path("models") / _PHOTOGRAPH)
+    photograph = sha256_path(resources.photograph())
 
     def make(target: Path) -> None:
         (target / "description").write_text(text)

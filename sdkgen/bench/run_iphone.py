@@ -11,7 +11,7 @@ from typing import TypeAlias
 from sdkgen.bench import iphone
 from sdkgen.bench.plan import DRIFT, Cell, Settings, turns
 from sdkgen.bench.run import Problem
-from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, Sample, Warmup
+from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, Warmup, back_to_back
 from sdkgen.bench.session import Outcome
 from sdkgen.bench.store import Store
 from sdkgen.errors import SdkgenError
@@ -67,7 +67,6 @@ def run(
 def recording(timings: iphone.Timings, cell: Cell) -> Recording:
     """Return the timings as a recording. Times of a prediction hold everything: input, run and output."""
     runs = [round(time * 1e6) for time in timings.runs]
-    starts = [sum(runs[:i]) for i in range(len(runs))]
     counted = sum(timings.operations.values())
     there = timings.operations.get(cell.backend, 0)
     warm = timings.warmup
@@ -99,10 +98,7 @@ def recording(timings: iphone.Timings, cell: Cell) -> Recording:
         ),
         first=First(run_ns=None, total_ns=round(timings.first * 1e6)),
         warmup=Warmup(runs=len(warm), seconds=sum(warm) / 1e3, drift=drift, settled=drift < DRIFT),
-        samples=tuple(
-            Sample(i=i, at_ns=start, run_ns=None, total_ns=total)
-            for i, (start, total) in enumerate(zip(starts, runs, strict=True))
-        ),
+        samples=back_to_back(runs),
         end=End(runs=len(runs), peak_kib=-1),
     )
 

@@ -6,6 +6,8 @@ not one of these records is an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -85,6 +87,15 @@ class Sample(_Line):
     at_ns: Time
     run_ns: Time | None
     total_ns: Time
+
+
+def back_to_back(times: Sequence[int]) -> tuple[Sample, ...]:
+    """Return samples of which only the whole ``times`` (nanoseconds) are known: each began where the last ended."""
+    starts = accumulate(times, initial=0)
+    return tuple(
+        Sample(i=i, at_ns=start, run_ns=None, total_ns=total)
+        for i, (start, total) in enumerate(zip(starts, times, strict=False))
+    )
 
 
 class End(_Line):

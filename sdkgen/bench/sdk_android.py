@@ -20,7 +20,7 @@ from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner import Place
 from sdkgen.bench.runner_build import System
-from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, Sample, garbage
+from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, back_to_back, garbage
 from sdkgen.bench.sdk import Sdk, build_command, check_apk
 from sdkgen.bench.workspace import Workspace
 
@@ -184,7 +184,6 @@ class SdkRunner:
 def _recording(result: _Result, cell: Cell, settings: Settings) -> Recording:
     """Return the result as a recording. A time is a whole frame: preprocessing, inference, postprocessing."""
     times = result.samples_ns
-    starts = [sum(times[:i]) for i in range(len(times))]
     return Recording(
         header=Header(
             runner="sdk",
@@ -206,9 +205,6 @@ def _recording(result: _Result, cell: Cell, settings: Settings) -> Recording:
             backend=cell.backend, accelerator=f"SDK: {result.reason}"[:300], ops=-1, delegated=-1, full=True
         ),
         first=First(run_ns=None, total_ns=round(result.first_inference_ms * 1e6)),
-        samples=tuple(
-            Sample(i=i, at_ns=start, run_ns=None, total_ns=time)
-            for i, (start, time) in enumerate(zip(starts, times, strict=True))
-        ),
+        samples=back_to_back(times),
         end=End(runs=len(times), peak_kib=-1),
     )

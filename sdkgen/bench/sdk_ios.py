@@ -21,7 +21,7 @@ from sdkgen.bench.device import Identity, hash_serial
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Backend, Cell, Settings
 from sdkgen.bench.run import Problem
-from sdkgen.bench.samples import End, Header, Init, Placement, Recording, Sample, garbage
+from sdkgen.bench.samples import End, Header, Init, Placement, Recording, back_to_back, garbage
 from sdkgen.bench.sdk import OWN_THREADS, Sdk
 from sdkgen.bench.session import Outcome
 from sdkgen.bench.store import Store
@@ -194,7 +194,6 @@ def _xcodebuild(phone: Phone, sdk: Sdk, backend: Backend, settings: Settings, te
 
 def _recording(samples: _Samples) -> Recording:
     times = [round(value * 1e6) for value in samples.milliseconds]
-    starts = [sum(times[:i]) for i in range(len(times))]
     return Recording(
         header=Header(
             runner=RUNNER,
@@ -213,9 +212,6 @@ def _recording(samples: _Samples) -> Recording:
         ),
         init=Init(load_ns=None, cold_ns=round(samples.startMilliseconds * 1e6), warm_ns=None),
         placement=Placement(backend="", accelerator=samples.activeComputeUnits[:300], ops=-1, delegated=-1, full=True),
-        samples=tuple(
-            Sample(i=i, at_ns=start, run_ns=None, total_ns=total)
-            for i, (start, total) in enumerate(zip(starts, times, strict=True))
-        ),
+        samples=back_to_back(times),
         end=End(runs=len(times), peak_kib=-1),
     )

@@ -17,6 +17,9 @@ from sdkgen.spec.model import InputSpec
 Rotation: TypeAlias = Literal[0, 90, 180, 270]
 Bytes: TypeAlias = NDArray[np.uint8]
 
+_FAR = 1e7
+"""Pixels: beyond any image all is edge, and so far out float32 would overflow."""
+
 
 def upright(pixels: Bytes, rotation: Rotation = 0, mirrored: bool = False) -> Bytes:
     """Return ``pixels`` (H, W, C) turned clockwise by ``rotation`` degrees, then flipped left-right if ``mirrored``."""
@@ -109,7 +112,6 @@ def _laid(image: Bytes, roi: Roi, to: InputSpec) -> Iterator[Array]:
 
 def _positions(roi: Roi, to: InputSpec) -> tuple[Array, Array]:
     """Return x and y (height, width) of the input's pixels in the image, in its pixels."""
-    # Beyond any image all is edge, and so far out float32 would overflow.
     (center_x, center_y), (width, height) = (
         (min(max(v, -_FAR), _FAR) for v in pair) for pair in (roi.center, roi.size)
     )
@@ -120,9 +122,6 @@ def _positions(roi: Roi, to: InputSpec) -> tuple[Array, Array]:
     x = (center_x + across * cos).astype(np.float32) - (down * sin).astype(np.float32)
     y = (across * sin).astype(np.float32) + (center_y + down * cos).astype(np.float32)
     return x, y
-
-
-_FAR = 1e7
 
 
 def _mixed(first: Array, second: Array, share: Array) -> Array:

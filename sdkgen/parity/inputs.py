@@ -66,7 +66,7 @@ def photographs(folder: Path | None = None) -> dict[str, Bytes]:
 
     Raises ``ImageError`` if one cannot be read, or the folder has none.
     """
-    photos = {"astronaut": read_image(resources.path("models") / "selftest.png")}
+    photos = {"astronaut": read_image(resources.photograph())}
     if folder is not None:
         files = sorted(p for p in folder.iterdir() if p.suffix.lower() in _SUFFIXES) if folder.is_dir() else []
         if not files:

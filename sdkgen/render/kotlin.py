@@ -20,7 +20,7 @@ from sdkgen.render import selftest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
 from sdkgen.spec.model import BOX_NUMBERS, ModelSpec
-from sdkgen.spec.registry import load_model
+from sdkgen.spec.registry import LANDMARKER, load_model
 
 USES_SELFTEST = True
 
@@ -41,9 +41,6 @@ VERSIONS = {
     "min_sdk": "24",
 }
 """The libraries that the sources are compiled against, and the first Android version that they run on."""
-
-_CROP_MODEL = "face-landmark"
-"""The model whose rule says which crop of a face the next model in a pipeline wants."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PART = re.compile(r"[a-z][a-z0-9_]*")
@@ -143,7 +140,7 @@ def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dic
         "input": spec.input,
         "detection": detection,
         "anchor_count": spec.anchor_count,
-        "region": load_model(_CROP_MODEL).landmarker.detection_roi,
+        "region": load_model(LANDMARKER).landmarker.detection_roi,
         "keypoint_properties": [
             {"property": _camel_case(name), "constant": name.upper()} for name in detection.keypoints
         ],

@@ -13,6 +13,7 @@ pixels (float32).
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -32,14 +33,12 @@ VERSION = 1
 ROWS = 16
 """How many anchors are compared: those with the highest scores."""
 
-_PHOTOGRAPH = "selftest.png"
-
 
 def golden_image(spec: ModelSpec) -> NDArray[np.uint8]:
     """Return the golden input, (height, width, 3) RGB bytes: a photograph of one face, at the model's size."""
     from PIL import Image
 
-    with Image.open(resources.path("models") / _PHOTOGRAPH) as image:
+    with Image.open(resources.photograph()) as image:
         small = image.convert("RGB").resize((spec.input.width, spec.input.height), Image.Resampling.BILINEAR)
     return np.asarray(small, dtype=np.uint8)
 
@@ -48,7 +47,7 @@ def golden_crop(spec: ModelSpec, torch: TorchBackend) -> NDArray[np.uint8]:
     """Return the landmark model's golden input, (height, width, 3) RGB bytes: the face as the tracker would crop it."""
     from PIL import Image
 
-    with Image.open(resources.path("models") / _PHOTOGRAPH) as image:
+    with Image.open(resources.photograph()) as image:
         photograph = np.asarray(image.convert("RGB"))
     height, width = photograph.shape[:2]
     whole = Roi((width / 2, height / 2), (width, height))
@@ -60,23 +59,29 @@ def golden_crop(spec: ModelSpec, torch: TorchBackend) -> NDArray[np.uint8]:
 
 def selftest(spec: ModelSpec, weights: Path | None = None, *, trust: bool = False) -> bytes:
     """Return the content of selftest.bin for a detector, from the cache where it has been made before."""
-    return _cached(spec, weights, trust=trust, name=NAME)
+    return _cached(NAME, _compute, spec, weights, trust=trust)
 
 
 def landmarks(spec: ModelSpec) -> bytes:
     """Return the content of landmarks-selftest.bin, from the cache where it has been made before."""
-    return _cached(spec, None, trust=False, name=LANDMARKS_NAME)
+    return _cached(LANDMARKS_NAME, _compute_landmarks, spec)
 
 
-def _cached(spec: ModelSpec, weights: Path | None, *, trust: bool, name: str) -> bytes:
+def _cached(
+    name: str,
+    compute: Callable[[ModelSpec, TorchBackend], bytes],
+    spec: ModelSpec,
+    weights: Path | None = None,
+    *,
+    trust: bool = False,
+) -> bytes:
     given = sha256_path(weights) if weights is not None else spec.weights.sha256
-    photograph = sha256_path(resources.path("models") / _PHOTOGRAPH)
+    photograph = sha256_path(resources.photograph())
     key = sha256_json([VERSION, ROWS, spec.model_dump(mode="json"), given, trust, photograph])
 
     def fill(folder: Path) -> None:
         from sdkgen.network import load
 
-        compute = _compute if name == NAME else _compute_landmarks
         (folder / name).write_bytes(compute(spec, TorchBackend(load(spec, weights, trust=trust), spec)))
 
     return (cache.make("selftests", key, fill) / name).read_bytes()

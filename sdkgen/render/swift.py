@@ -18,15 +18,12 @@ from sdkgen.errors import UsageError
 from sdkgen.render import selftest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
-from sdkgen.spec.registry import load_model
+from sdkgen.spec.registry import LANDMARKER, load_model
 
 USES_SELFTEST = True
 
 KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear_tragion", "left_ear_tragion")
 """What ``FaceKeypoints`` names, in the order of the model's numbers."""
-
-_CROP_MODEL = "face-landmark"
-"""The model whose rule says which crop of a face the next model in a pipeline wants."""
 
 _PRECISIONS = {"fp16": "float16", "fp32": "float32"}
 
@@ -128,7 +125,7 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
             for grid in spec.detector.grids
         ],
         "outputs": [output.name for output in models[0][1].record.outputs],
-        "crop_scale": (context.landmarker or load_model(_CROP_MODEL)).landmarker.detection_roi.scale,
+        "crop_scale": (context.landmarker or load_model(LANDMARKER)).landmarker.detection_roi.scale,
         "detector_resources": detector,
         "landmark_resources": landmarker,
         "resources": [*detector, *landmarker],

@@ -15,14 +15,17 @@ import org.openjdk.jmh.annotations.Setup
 import org.openjdk.jmh.annotations.State
 import org.openjdk.jmh.annotations.Warmup
 
-/** Decoding and blending of 896 anchors. */
+/** How everything here is timed; JMH takes it over from a superclass. */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.MICROSECONDS)
 @Fork(1)
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 5, time = 1)
-open class Postprocessing {
+abstract class Timed
+
+/** Decoding and blending of 896 anchors. */
+open class Postprocessing : Timed() {
     /** Candidates above the threshold: four on one face, or fifty on five. */
     @Param("4", "50")
     var candidates: Int = 0
@@ -64,13 +67,7 @@ open class Postprocessing {
 }
 
 /** A camera's frame of 1280 × 720 to the model's input. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-open class Preprocessing {
+open class Preprocessing : Timed() {
     @Param("0", "90")
     var rotation: Int = 0
 
@@ -90,13 +87,7 @@ open class Preprocessing {
 }
 
 /** The crop of a face from a camera's frame of 1280 × 720, which lies on its side and is mirrored. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-open class Cropping {
+open class Cropping : Timed() {
     /** The crop's side in the frame. */
     @Param("320", "640")
     var side: Int = 0
@@ -121,13 +112,7 @@ open class Cropping {
 }
 
 /** What the tracker itself adds to a steady frame with one face: everything but crop and models. */
-@State(Scope.Thread)
-@BenchmarkMode(Mode.AverageTime)
-@OutputTimeUnit(TimeUnit.MICROSECONDS)
-@Fork(1)
-@Warmup(iterations = 3, time = 1)
-@Measurement(iterations = 5, time = 1)
-open class Tracking {
+open class Tracking : Timed() {
     @Param("false", "true")
     var smoothed: Boolean = false
 
