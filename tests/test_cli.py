@@ -8,6 +8,11 @@ from sdkgen.console import safe
 from tests.conftest import Run
 
 
+@pytest.mark.parametrize(("command", "default"), [("build", "./MODEL-TARGET"), ("bench", "blazeface-front")])
+def test_help_says_what_is_taken_by_default(run: Run, command: str, default: str) -> None:
+    assert default in run(command, "--help").stdout
+
+
 def test_help_and_version(run: Run) -> None:
     assert run("--help").returncode == 0
     assert run("--version").stdout.startswith("sdkgen 0.")

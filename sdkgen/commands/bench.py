@@ -15,6 +15,7 @@ from sdkgen.formats import Layout, Precision
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from sdkgen.bench.iphone import IPhone
     from sdkgen.bench.plan import Backend, Cell, Settings
     from sdkgen.bench.run import Bench, Problem
     from sdkgen.bench.runner import Runner
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 DEFAULT_MODEL = "blazeface-front"
 DEFAULT_RUNNER = "litert"
-_LANDMARKER = "face-landmark"
 _IPHONE = "iphone"
 _TEAM = "SDKGEN_APPLE_TEAM"
 BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
@@ -39,7 +39,7 @@ def bench(
     device: list[str] = typer.Option(
         ["all"], "--device", "-d", help="A serial, HOST:PORT, local, iphone, or all connected."
     ),
-    model: list[str] = typer.Option([], "--model", "-m", help=f"A model's name. [default: {DEFAULT_MODEL}]"),
+    model: list[str] = typer.Option([], "--model", "-m", help="A model's name.", show_default=DEFAULT_MODEL),
     artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
     pipeline: Literal["track"] | None = typer.Option(
         None, "--pipeline", help="Frames of a face tracker too: detector (--model), landmark model, steady and worst."
@@ -130,7 +130,6 @@ def _iphones(
 ) -> None:
     """Measure on the iPhones connected to this Mac: with Core ML, one after the other."""
     from sdkgen.bench import run_iphone
-    from sdkgen.bench.iphone import iphones
     from sdkgen.bench.plan import Cell
     from sdkgen.bench.store import Store
     from sdkgen.convert import convert
@@ -138,9 +137,7 @@ def _iphones(
 
     if devices != [_IPHONE]:
         raise UsageError("iPhones are measured in a run of their own", hint="Give --device iphone alone.")
-    phones = iphones()
-    if not phones:
-        raise UsageError("no iPhone is connected", hint="Connect one, unlock it, and trust this Mac.")
+    phones = _connected_iphones()
     if not team:
         raise UsageError("iPhones need a development team", hint=f"Give --team, or set {_TEAM}.", reference="no-team")
     packages = {name: convert(load_model(name), "coreml").path for name in models or [DEFAULT_MODEL]}
@@ -200,19 +197,25 @@ def _ios_sdk(
 ) -> None:
     """Run an iOS SDK's performance tests on iPhones: those named by their identifiers, or all that are connected."""
     from sdkgen.bench import sdk_ios
-    from sdkgen.bench.iphone import iphones
     from sdkgen.bench.store import Store
 
     sdk_ios.check_host()
     named = [serial for serial in devices if serial not in ("all", _IPHONE)]
     phones = [sdk_ios.Phone.of(udid) for udid in named]
     if not named:
-        phones = [sdk_ios.Phone(one.handle.udid, one.identity) for one in iphones()]
-    if not phones:
-        raise UsageError("no iPhone is connected", hint="Connect one, unlock it, and trust this Mac.")
+        phones = [sdk_ios.Phone(one.handle.udid, one.identity) for one in _connected_iphones()]
     results = Store(store)
     run_id, problems = sdk_ios.run(phones, sdk, backends, settings, results, team)
     _finish(results, run_id, problems, settings, json=json)
+
+
+def _connected_iphones() -> list[IPhone]:
+    from sdkgen.bench.iphone import iphones
+
+    phones = iphones()
+    if not phones:
+        raise UsageError("no iPhone is connected", hint="Connect one, unlock it, and trust this Mac.")
+    return phones
 
 
 def _finish(store: Store, run_id: str, problems: list[Problem], settings: Settings, *, json: bool) -> None:
@@ -335,14 +338,14 @@ def _tracker_cells(
 ) -> list[Cell]:
     """Return the cells of a tracker with each of the detectors ``models``."""
     from sdkgen.bench import pipeline
-    from sdkgen.spec.registry import load_model
+    from sdkgen.spec.registry import LANDMARKER, load_model
 
     if artifacts:
         raise UsageError(
             "a pipeline is made of models, not of files", hint="Name the detector: --model, instead of --artifact."
         )
-    landmarker = load_model(_LANDMARKER)
-    points = _converted(_LANDMARKER, precision, "standard")
+    landmarker = load_model(LANDMARKER)
+    points = _converted(LANDMARKER, precision, "standard")
     cells: list[Cell] = []
     for name in models or [DEFAULT_MODEL]:
         load_model(name).detector  # noqa: B018  # raises for a model that detects nothing

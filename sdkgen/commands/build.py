@@ -40,7 +40,7 @@ def build(
     trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
     weights_bits: int | None = typer.Option(None, "--weights-bits", help="iOS: compress the weights to 8 or 6 bits."),
     aar: bool = typer.Option(False, "--aar", help="Android: also compile and pack an .aar (needs a JDK and Maven)."),
-    out: Path | None = typer.Option(None, "--out", "-o", help="The folder to make [default: ./MODEL-TARGET]."),
+    out: Path | None = typer.Option(None, "--out", "-o", help="The folder to make.", show_default="./MODEL-TARGET"),
     force: bool = typer.Option(False, "--force", help="Replace an older bundle."),
     json: bool = typer.Option(False, "--json", help="Print the manifest."),
 ) -> None:
