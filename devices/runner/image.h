@@ -2,6 +2,7 @@
 #ifndef SDKGEN_RUNNER_IMAGE_H
 #define SDKGEN_RUNNER_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Upright RGB bytes, rows from the top, without gaps. */
@@ -24,7 +25,10 @@ typedef struct {
 /* The centred region that holds all of the image and has the input's aspect ratio. */
 Region image_letterbox(const Image *image, const Input *to);
 
-/* Samples `region` into `out`, bilinear, corner to corner and without a half-pixel shift; texels outside are black. */
-void image_sample(const Image *image, Region region, const Input *to, float *out);
+/* What stands in for texels outside the image: black, as in a letterbox, or the image's nearest one. */
+typedef enum { EDGE_BLACK, EDGE_NEAREST } Edge;
+
+/* Samples `region` into `out`, bilinear, corner to corner and without a half-pixel shift. */
+void image_sample(const Image *image, Region region, const Input *to, Edge edge, float *out);
 
 #endif

@@ -189,7 +189,7 @@ static Region square(double left, double top, double right, double bottom, const
 static Timing detect(Pipeline *p, Model *m) {
     static Detection found[MAXIMUM_ANCHORS];
     Region all = image_letterbox(&p->frame, &p->detector);
-    image_sample(&p->frame, all, &p->detector, m->host_input[0]);
+    image_sample(&p->frame, all, &p->detector, EDGE_BLACK, m->host_input[0]);
     Timing timing = model_run(m);
     int count = decode(p, m, found);
     if (count == 0) record_fail(EXIT_RUN, "no-face", "the detector found no face in the frame");
@@ -205,7 +205,7 @@ static Timing detect(Pipeline *p, Model *m) {
 
 static Timing follow(Pipeline *p, Model *m) {
     Region r = p->region = p->next;
-    image_sample(&p->frame, r, &p->landmarker, m->host_input[0]);
+    image_sample(&p->frame, r, &p->landmarker, EDGE_NEAREST, m->host_input[0]);
     Timing timing = model_run(m);
     const float *raw = output_of(m, (size_t)p->landmarks * 3, "landmarks");
     if (!model_outputs_finite(m)) record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");

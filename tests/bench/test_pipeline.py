@@ -22,6 +22,7 @@ from sdkgen.bench.runner_build import runner_files, target_of
 from sdkgen.bench.samples import parse
 from sdkgen.convert import convert
 from sdkgen.detection.pipeline import detect
+from sdkgen.detection.types import Roi
 from sdkgen.errors import UsageError
 from sdkgen.spec.registry import load_model
 from sdkgen.tracking.tracker import FaceTracker
@@ -53,6 +54,17 @@ def kit() -> Mapping[str, Path]:
 
 def cells(files: tuple[Path, Path]) -> list[Cell]:
     return pipeline.cells(DETECTOR, LANDMARKER, files, "cpu", 1, fp32=False)
+
+
+def beyond(edge: str) -> NDArray[np.uint8]:
+    """Return the frame moved so that the face is whole, but the crop around it reaches beyond an edge."""
+    x, y = {"left": (-400, 0), "right": (560, 0), "top": (0, -170), "bottom": (0, 190)}[edge]
+    return np.roll(pipeline.frame(), (y, x), (0, 1))
+
+
+def reaches_beyond(roi: Roi, width: int, height: int) -> bool:
+    half = max(roi.size) / 2
+    return any(at < half or at > extent - half for at, extent in zip(roi.center, (width, height), strict=True))
 
 
 def test_the_rows_are_both_models_and_both_kinds_of_frames(files: tuple[Path, Path]) -> None:
@@ -124,6 +136,23 @@ class TestOnThisMachine:
         assert said["center"] == pytest.approx(np.asarray(face.roi.center), abs=0.2)
         assert np.degrees(said["radians"]) == pytest.approx(face.roi.rotation_degrees, abs=0.05)
         self.agree(said, face.landmarks * [width, height, width], face.presence, width)
+
+    @pytest.mark.parametrize("edge", ["left", "right", "top", "bottom"])
+    def test_a_face_at_the_images_edge_is_cropped_as_the_reference_does(
+        self, kit: Mapping[str, Path], backends: Backends, files: tuple[Path, Path], tmp_path: Path, edge: str
+    ) -> None:
+        image = beyond(edge)
+        height, width = image.shape[:2]
+        (tmp_path / "frame").write_bytes(image.tobytes())
+        tracker = FaceTracker((DETECTOR, backends[0]), (LANDMARKER, backends[1]))
+        (worst,) = tracker.update(image, 0.0).faces
+        (steady,) = [tracker.update(image, float(second)) for second in range(1, RUNS + 1)][-1].faces
+        assert reaches_beyond(worst.roi, width, height)
+        assert reaches_beyond(steady.roi, width, height)
+        for cell, face in zip(cells(files)[-2:], (steady, worst), strict=True):
+            said = self.dump(kit, cell, tmp_path, frame=tmp_path / "frame")
+            assert said["center"] == pytest.approx(np.asarray(face.roi.center), abs=0.2)
+            self.agree(said, face.landmarks * [width, height, width], face.presence, width)
 
     def agree(self, said: dict[str, Numbers], landmarks: Numbers, presence: float, width: int) -> None:
         assert said["landmarks"].shape == (468, 3)
