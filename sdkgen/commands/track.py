@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -37,12 +37,15 @@ def track(
     json: bool = typer.Option(False, "--json", help="Print JSON: one record a frame."),
     draw: Path | None = typer.Option(None, "--draw", metavar="FILE", help="Write an annotated video here."),
 ) -> None:
-    """Follow faces: the detector sleeps while as many as asked for stay in sight."""
+    """Follow faces: the detector sleeps while as many as asked for stay in sight.
+
+    Ctrl-C ends it, with what was done written whole; exit code 0 for a camera, which has no other end, else 130.
+    """
     from sdkgen.backends.opening import RUNTIMES, open_artifact
     from sdkgen.convert import convert
     from sdkgen.tracking.smoothing import Smoothing
     from sdkgen.tracking.tracker import FaceTracker
-    from sdkgen.video import VideoWriter
+    from sdkgen.video import Interruption, VideoWriter
 
     specs = load_model(model), load_model(LANDMARKER)
     _ = specs[0].detector, specs[0].released
@@ -54,12 +57,11 @@ def track(
             stack.callback(runtime.close)
         smoothing = Smoothing() if smooth else None
         tracker = FaceTracker((specs[0], runtimes[0]), (specs[1], runtimes[1]), maximum_faces, smoothing=smoothing)
-        rate, frames = _frames(sources, stack)
+        rate, camera, frames = _frames(sources, stack)
         writer = stack.enter_context(VideoWriter(draw, rate)) if draw is not None else None
         tell = stack.enter_context(_json_list()) if json else None
-        # A camera has no end: whoever interrupts it keeps what there is.
-        with suppress(KeyboardInterrupt):
-            for about, frame in frames:
+        with Interruption() as interruption:
+            for about, frame in interruption.until(frames):
                 tracked = tracker.update(frame.pixels, frame.seconds)
                 tally.add(str(next(iter(about.values()))), tracked)
                 if tell is not None:
@@ -71,6 +73,9 @@ def track(
                     writer.write(annotate(frame.pixels, tracked), frame.seconds)
     if not json:
         tally.print()
+    if interruption.asked and not camera:
+        console.note(f"Interrupted; {tally.frames} frames are done")
+        raise typer.Exit(130)
 
 
 @contextmanager
@@ -97,8 +102,8 @@ def _json_list() -> Iterator[Callable[[dict[str, Any]], None]]:
     out.flush()
 
 
-def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, Iterator[tuple[dict[str, Any], Frame]]]:
-    """Return the frames a second, and each frame with what names it in the records.
+def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iterator[tuple[dict[str, Any], Frame]]]:
+    """Return the frames a second, whether a camera gives them, and each with what names it in the records.
 
     Raises ``UsageError`` for a video among other sources, ``ImageError`` for what cannot be read.
     """
@@ -111,11 +116,11 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, Iterator[t
             ({"image": source}, Frame(index, index / IMAGES_A_SECOND, read_image(Path(source))))
             for index, source in enumerate(sources)
         )
-        return IMAGES_A_SECOND, stills
+        return IMAGES_A_SECOND, False, stills
     if len(sources) > 1:
         raise UsageError("give one video or camera, or images only", hint="Track each video by itself.")
     video = stack.enter_context(Video(sources[0]))
-    return video.rate, _of_video(video, stack)
+    return video.rate, video.camera, _of_video(video, stack)
 
 
 def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], Frame]]:

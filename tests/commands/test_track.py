@@ -1,13 +1,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import sdkgen.video
+from sdkgen.commands.track import track
 from tests.conftest import Run
 from tests.tracking.sequences import Bytes, Placed, frame, path
 
@@ -143,3 +150,67 @@ def test_no_more_faces_than_asked_for(run: Run, tmp_path: Path) -> None:
     for most in (1, 2, 5):
         (record,) = json.loads(run("track", tmp_path / "both.png", "--json", "--max-faces", most).stdout)
         assert len(record["faces"]) == min(most, 2)
+
+
+def _interrupted(folder: Path, *more: object) -> tuple[int, str, str]:
+    """Track a video far longer than the test, interrupt when the first records come, and return code and streams."""
+    video = _video(folder / "long.mkv", [_moving(2)[0]] * 3000)
+    command = [sys.executable, "-m", "sdkgen", "track", str(video), "--json", *map(str, more)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0)
+    assert process.stdout is not None
+    first = process.stdout.read(1)
+    process.send_signal(signal.SIGINT)
+    said, err = process.communicate(timeout=60)
+    return process.returncode, (first + said).decode(), err.decode()
+
+
+def test_an_interrupted_video_ends_with_what_was_done_whole(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    drawn = tmp_path / "drawn.mp4"
+    code, said, err = _interrupted(tmp_path, "--draw", drawn)
+    assert code == 130, err
+    records = json.loads(said)
+    assert [record["frame"] for record in records] == list(range(len(records)))
+    assert 0 < len(records) < 3000
+    assert f"Interrupted; {len(records)} frames are done" in err
+    assert "Traceback" not in err
+    with av.open(str(drawn)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == len(records)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["drawn.mp4", "long.mkv"]
+
+
+class _Camera(sdkgen.video.Video):
+    """A camera that shows one picture for ever, at which somebody presses Ctrl-C after a while."""
+
+    def __init__(self, source: str) -> None:
+        self.source, self.camera, self.rate, self.fault = source, True, 30.0, None
+        self.picture = _moving(2)[0]
+
+    def __iter__(self) -> Iterator[sdkgen.video.Frame]:
+        for index in range(1_000_000):
+            if index == 40:
+                os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.02)
+            yield sdkgen.video.Frame(index, index / 30, self.picture)
+
+    def __exit__(self, *_: object) -> None:
+        """There is nothing to close."""
+
+
+@pytest.mark.parametrize("as_json", [True, False])
+def test_a_camera_is_ended_by_an_interrupt_and_all_is_well(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *, as_json: bool
+) -> None:
+    monkeypatch.setattr(sdkgen.video, "Video", _Camera)
+    drawn = tmp_path / "drawn.mp4"
+    track(["0"], "blazeface-front", "litert", 1, smooth=False, json=as_json, draw=drawn)
+    said = capsys.readouterr()
+    if as_json:
+        records = json.loads(said.out)
+        assert records[0]["faces"]
+        numbers = [record["frame"] for record in records]
+        assert numbers == sorted(set(numbers))
+    else:
+        assert "1 tracks, the detector ran in 1" in said.out
+    assert "Interrupted" not in said.err
+    assert drawn.stat().st_size > 0
