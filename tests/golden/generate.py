@@ -6,8 +6,8 @@ Raw outputs are those of the released networks under LiteRT on the CPU, without 
 from __future__ import annotations
 
 import json
-import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.detection import pixels, preprocess, roi
 from sdkgen.detection.pipeline import faces
 from sdkgen.detection.types import Array, Detection, Roi
+from sdkgen.files import whole_folder
 from sdkgen.spec.model import InputSpec, ModelSpec
 from sdkgen.spec.registry import load_model
 from sdkgen.weights.fetch import fetch
@@ -32,25 +33,20 @@ WARP_ROWS = (0, 1, 37, 80, 95, 96, 150, 191)
 
 
 def main(folder: Path = FOLDER) -> None:
-    """Replace the vectors of every model below ``folder``."""
-    for name in MODELS:
-        spec = load_model(name)
-        target = folder / name
-        shutil.rmtree(target, ignore_errors=True)
-        target.mkdir(parents=True)
-        for case in postprocess_cases(spec, released(spec)):
-            _write_postprocess(target, spec, case)
-    spec = load_model(MODELS[0])
-    for buffer in PREPROCESS:
-        _write_preprocess(folder / MODELS[0], spec, buffer)
-    target = folder / SEQUENCES
-    shutil.rmtree(target, ignore_errors=True)
-    target.mkdir()
-    models = sequences.backends()
-    for sequence in sequences.CASES:
-        sequences.write(target, sequences.record(sequence, models))
-    for warp in WARP:
-        _write_warp(target, warp)
+    """Replace the vectors of every model below ``folder``: all of them once they are written, or none."""
+    with ExitStack() as stack:
+        made = {name: stack.enter_context(whole_folder(folder / name)) for name in (*MODELS, SEQUENCES)}
+        for name in MODELS:
+            spec = load_model(name)
+            for case in postprocess_cases(spec, released(spec)):
+                _write_postprocess(made[name], spec, case)
+        for buffer in PREPROCESS:
+            _write_preprocess(made[MODELS[0]], load_model(MODELS[0]), buffer)
+        models = sequences.backends()
+        for sequence in sequences.CASES:
+            sequences.write(made[SEQUENCES], sequences.record(sequence, models))
+        for warp in WARP:
+            _write_warp(made[SEQUENCES], warp)
 
 
 def released(spec: ModelSpec) -> Run:
