@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.golden import generate, sequences
+from tests.golden.cases import PREPROCESS, WARP
 
 
 @pytest.fixture
@@ -29,8 +30,8 @@ def _files(folder: Path) -> set[str]:
 def test_old_vectors_make_way_for_the_new_ones(folder: Path) -> None:
     generate.main(folder)
     made = _files(folder)
-    assert {f"{generate.MODELS[0]}/{case.name}.json" for case in generate.PREPROCESS} < made
-    assert {f"{generate.SEQUENCES}/{case.buffer.name}.json" for case in generate.WARP} < made
+    assert {f"{generate.MODELS[0]}/{case.name}.json" for case in PREPROCESS} < made
+    assert {f"{generate.SEQUENCES}/{case.buffer.name}.json" for case in WARP} < made
     assert not any(Path(name).name == "old.json" for name in made)
 
 
