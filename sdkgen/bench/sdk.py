@@ -13,13 +13,18 @@ from sdkgen.files import sha256_bytes, sha256_json
 
 ROW = "SDK"
 """What the rows of SDKs begin with."""
+STEADY = "track-steady"
+"""What a tracker's row says that it is: frames in which a face stays in sight, and the detector sleeps."""
 OWN_THREADS = 0
 """The SDK decides how many threads it runs on."""
 
 
 @dataclass(frozen=True)
 class Sdk:
-    """A bundle: where it is, what its manifest says, and the sha256 of its models by their path in it."""
+    """A bundle: where it is, what its manifest says, and the sha256 of its models by their path in it.
+
+    ``tracks`` tells whether it follows faces and does not only detect them.
+    """
 
     folder: Path
     name: str
@@ -27,6 +32,7 @@ class Sdk:
     model: str
     target: str
     artifacts: Mapping[str, str]
+    tracks: bool = False
 
     @property
     def sha256(self) -> str:
@@ -39,11 +45,13 @@ class Sdk:
         return f"{ROW} {self.model}{f', {what}' if what else ''}"
 
     def cells(self, backends: Sequence[Backend], *, fp32: bool) -> list[Cell]:
-        """Return a cell a backend."""
+        """Return the cells of an Android bundle: on each backend its detector and, if it has one, its tracker."""
         path = self.folder / next(iter(self.artifacts))
+        rows = [self.row(), *([self.row(STEADY)] if self.tracks else [])]
         return [
-            Cell(self.row(), path, backend, OWN_THREADS, "fp32" if fp32 else "fp16", self.sha256)
+            Cell(row, path, backend, OWN_THREADS, "fp32" if fp32 else "fp16", self.sha256)
             for backend in backends
+            for row in rows
         ]
 
 

@@ -1,7 +1,7 @@
 """The benchmark of an Android SDK: an instrumentation on the device, started by ``am instrument``.
 
 It comes in the bundle (benchmark/), is built with Gradle, and times ``FaceDetector.detect`` from a camera's frame to
-faces. ``am instrument -r`` prints its result as a key ``json``.
+faces, or ``FaceTracker.track`` while a face stays in sight. ``am instrument -r`` prints its result as a key ``json``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner import Place
 from sdkgen.bench.runner_build import System
 from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, back_to_back, garbage
-from sdkgen.bench.sdk import Sdk, build_command, check_apk
+from sdkgen.bench.sdk import STEADY, Sdk, build_command, check_apk
 from sdkgen.bench.workspace import Workspace
 
 _INSTRUMENTATION = ".BenchmarkInstrumentation"
@@ -42,6 +42,7 @@ class _Result(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True)
 
     schema_version: Literal[1] = Field(alias="schema")
+    what: Literal["detect", "track"] = "detect"
     requested: str
     backend: Literal["GPU", "CPU"]
     precision: str
@@ -104,6 +105,7 @@ class SdkRunner:
             "warmup_ms": round(settings.warmup_seconds * 1000),
             "backend": cell.backend.upper(),
             "precision": cell.precision.upper(),
+            **({"what": "track"} if self._tracked(cell) else {}),
         }
         given = [str(part) for name, value in arguments.items() for part in ("-e", name, value)]
         start = shlex.join(["am", "instrument", "-w", "-r", *given, f"{self.package}/{_INSTRUMENTATION}"])
@@ -126,6 +128,13 @@ class SdkRunner:
         except ValidationError as error:
             first = error.errors()[0]
             raise garbage(f"{'.'.join(map(str, first['loc'])) or 'json'}: {first['msg']}") from error
+        if (result.what == "track") != self._tracked(cell):
+            raise DeviceError(
+                f"the benchmark timed another thing than it was asked for: {result.what}",
+                context=cell.name,
+                hint=f"Build it anew: {build_command(self.sdk, 'installDebug')}.",
+                reference="another-sdk",
+            )
         if len(result.samples_ns) != settings.runs:
             raise garbage(f"{len(result.samples_ns)} samples where {settings.runs} were expected")
         if result.backend.lower() != cell.backend:
@@ -135,6 +144,9 @@ class SdkRunner:
                 reference="backend-unavailable",
             )
         return _recording(result, cell, settings)
+
+    def _tracked(self, cell: Cell) -> bool:
+        return cell.model == self.sdk.row(STEADY)
 
     def _install(self, workspace: Workspace, apk: Path) -> None:
         target = f"{workspace.root}/benchmark.apk"

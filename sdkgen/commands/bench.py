@@ -182,6 +182,7 @@ def _bundle(folder: Path | None, apk: Path | None, others: list[str], runner: st
         f"{made.model}+weights" if own else made.model,
         made.target,
         {record.path: record.sha256 for record in made.artifacts},
+        tracks=made.pipeline == "track",
     )
 
 

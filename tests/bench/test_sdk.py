@@ -6,6 +6,7 @@ import json
 import platform
 import stat
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from sdkgen.bench.runner import Place
 from sdkgen.bench.sdk import Sdk, check_apk
 from sdkgen.bench.sdk_android import SdkRunner
 from sdkgen.bench.store import Store
+from sdkgen.commands.bench import DEFAULT_RUNNER, _bundle
 from sdkgen.files import sha256_bytes
 from tests.conftest import Run
 
@@ -68,6 +70,25 @@ class TestAndroid:
         assert "com.example.faces.benchmark/.BenchmarkInstrumentation" in command
         assert cell.name == "SDK blazeface-front on gpu"
         assert sdk.cells(["cpu"], fp32=True)[0].name == "SDK blazeface-front on cpu"
+
+    def test_a_tracker_is_timed_beside_the_detector(self, sdk: Sdk) -> None:
+        both = replace(sdk, tracks=True)
+        runner = SdkRunner(both)
+        detector, tracker = both.cells(["cpu"], fp32=False)
+        assert [detector.name, tracker.name] == [
+            "SDK blazeface-front on cpu",
+            "SDK blazeface-front, track-steady on cpu",
+        ]
+        commands = [runner.command(cell, SETTINGS, Place("", (), ""), "") for cell in (detector, tracker)]
+        assert [" -e what track " in command for command in commands] == [False, True]
+        samples = {"backend": "CPU", "requested": "CPU"}
+        assert runner.read(b"", printed(**samples, what="track"), tracker, SETTINGS).complete
+        assert runner.read(b"", printed(**samples, what="detect"), detector, SETTINGS).complete
+        # A benchmark of an older bundle knows nothing but the detector, and does not say so.
+        for cell, told in ((tracker, {}), (tracker, {"what": "detect"}), (detector, {"what": "track"})):
+            with pytest.raises(DeviceError, match="another thing") as caught:
+                runner.read(b"", printed(**samples, **told), cell, SETTINGS)
+            assert "installDebug" in caught.value.hint
 
     def test_what_it_prints_becomes_a_recording(self, sdk: Sdk, cell: Cell) -> None:
         found = SdkRunner(sdk).read(b"", printed(), cell, SETTINGS)
@@ -213,7 +234,14 @@ class TestIos:
             sdk_ios.check_host()
 
 
-def bundle(folder: Path, target: str) -> Path:
+@pytest.mark.parametrize(("pipeline", "rows"), [("detect", 2), ("track", 4)])
+def test_the_manifest_tells_whether_there_is_a_tracker(tmp_path: Path, pipeline: str, rows: int) -> None:
+    found = _bundle(bundle(tmp_path, "android", pipeline=pipeline), None, [], DEFAULT_RUNNER, None)
+    assert found is not None
+    assert len(found.cells(["gpu", "cpu"], fp32=False)) == rows
+
+
+def bundle(folder: Path, target: str, **more: str) -> Path:
     record = {
         "path": "model", "model": "blazeface-front", "format": "tflite", "precision": "fp16", "bytes": 1, "ops": {},
         "outputs_layout": "standard", "sha256": "0" * 64, "inputs": [], "outputs": [], "weights_sha256": "",
@@ -223,7 +251,7 @@ def bundle(folder: Path, target: str) -> Path:
         "schema": 1, "generator": "sdkgen", "name": "Faces", "package": "com.example.faces", "trained": True,
         "model": "blazeface-front", "target": target, "outputs_layout": "standard", "artifacts": [record], "tools": {},
     }  # fmt: skip
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_text(json.dumps(manifest | more))
     return folder
 
 
