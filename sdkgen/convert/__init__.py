@@ -57,7 +57,8 @@ def convert(
         converter = import_module(f"sdkgen.convert.{form}")
         with console.status(f"Converting {spec.name} to {form}, {precision}"):
             network = load(spec, weights, trust=trust)
-            converter.convert(network, spec, folder / name, precision=precision, layout=layout, **options)
+            told = {"weights_sha256": weights_sha256} if form == "coreml" else {}
+            converter.convert(network, spec, folder / name, precision=precision, layout=layout, **options, **told)
         ops, inputs, outputs = converter.describe(folder / name)
         record = ArtifactRecord(
             path=name,

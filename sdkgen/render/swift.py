@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from sdkgen import resources
-from sdkgen.artifact import Artifact
+from sdkgen.artifact import Artifact, ArtifactRecord
 from sdkgen.errors import UsageError
 from sdkgen.render import selftest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
+from sdkgen.spec.model import ModelSpec, WeightsSpec
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 USES_SELFTEST = True
@@ -116,6 +117,7 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
     detector = [_resource(name, artifact) for name, artifact in models if artifact.record.model == spec.name]
     landmarker = [_resource(name, artifact) for name, artifact in models if artifact.record.model != spec.name]
     return {
+        "spec": _as_built(context, models[0][1].record),
         "grids": [
             {
                 "rows": spec.input.height // grid.stride,
@@ -131,6 +133,22 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
         "resources": [*detector, *landmarker],
         "golden_inputs": [selftest.NAME, *([selftest.LANDMARKS_NAME] if context.landmarker is not None else [])],
     }
+
+
+def _as_built(context: SdkContext, record: ArtifactRecord) -> ModelSpec:
+    """Return the detector's spec with the weights it was built from: the package knows its model by their hash."""
+    spec = context.spec
+    if context.weights is None:
+        return spec
+    about = spec.weights
+    used = WeightsSpec(
+        sha256=record.weights_sha256,
+        bytes=context.weights.stat().st_size,
+        licence=about.licence,
+        author=about.author,
+        origin=about.origin,
+    )
+    return spec.model_copy(update={"weights": used})
 
 
 def _resource(name: str, artifact: Artifact) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from sdkgen.files import sha256_path, size_of
 from sdkgen.network import load
 from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import load_model, model_names
+from sdkgen.weights.fetch import fetch
 from tests.photographs import astronaut
 
 DETECTORS = [name for name in model_names() if load_model(name).trained and load_model(name).detection]
@@ -165,6 +166,15 @@ def test_package_says_what_it_is() -> None:
     assert model.get_spec().specificationVersion == coremltools().target.iOS16
     assert model.user_defined_metadata["sdkgen.weights.sha256"] == FRONT.weights.sha256
     assert read(artifact.path).opset == "CoreML6"
+
+
+def test_package_of_own_weights_names_them(tmp_path: Path) -> None:
+    own = tmp_path / "own.tflite"
+    own.write_bytes(fetch(FRONT).read_bytes() + b"own")
+    artifact = convert.convert(FRONT, "coreml", weights=own, trust=True)
+    model = coremltools().models.MLModel(str(artifact.path), skip_model_load=True)
+    assert model.user_defined_metadata["sdkgen.weights.sha256"] == sha256_path(own) != FRONT.weights.sha256
+    assert artifact.record.weights_sha256 == sha256_path(own)
 
 
 def test_array_input_is_float32() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import plistlib
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sdkgen.artifact import Layout, Precision
 from sdkgen.errors import UsageError
+from sdkgen.files import sha256_path
 from sdkgen.render import selftest, swift
 from sdkgen.spec.registry import load_model
 from tests.swift import golden
@@ -92,6 +94,19 @@ def test_numbers_of_the_model_are_in_one_file(tmp_path: Path, model: str, layout
     ):
         assert expected in text
     assert len(re.findall(r"Grid\(", text)) == len(spec.detector.grids)
+
+
+@pytest.mark.parametrize("model", ["blazeface-front", "blazeface-paper"])
+def test_package_of_own_weights_knows_its_model_by_them(tmp_path: Path, model: str) -> None:
+    own = tmp_path / "own.tflite"
+    own.write_bytes(b"weights")
+    made = golden.artifact(tmp_path, model, "fp16")
+    made = replace(made, record=made.record.model_copy(update={"weights_sha256": sha256_path(own)}))
+    context = golden.context(model, (made,)).model_copy(update={"weights": own})
+    swift.render(context, (made,), tmp_path / "out")
+    text = (tmp_path / "out/Sources/BlazeFaceCore/ModelSpecification+Shipped.swift").read_text()
+    assert f'weightsSHA256: "{sha256_path(own)}"' in text
+    assert "Untrained" not in (tmp_path / "out/README.md").read_text()
 
 
 def test_name_reaches_every_place(tmp_path: Path) -> None:
