@@ -5,7 +5,7 @@
 #include <string.h>
 
 enum {
-    CHUNK = 64, /* pixels that are gathered one by one, then mixed in a loop that compilers make vector instructions of */
+    CHUNK = 64, /* pixels that are gathered one by one, then mixed in a loop that compilers make vector code of */
     AHEAD = 2,  /* lines of the input between the one that is gathered and the one whose texels are sent for */
     EVERY = 4   /* pixels for which texels are sent for once: processors load more than one at a time */
 };
@@ -19,7 +19,7 @@ enum {
 static const double FAR = 1e7;          /* pixels: beyond any image all is edge, and positions still fit */
 static const double ONE = 4294967296.0; /* a texel in the unit of positions, 2^-32 texels */
 
-/* Positions in 2^-32 texels: of the next pixel, and how far one pixel of the input is. Shifted right they are floored. */
+/* Positions in 2^-32 texels: the next pixel's, and how far one pixel of the input is. Shifts to the right floor them. */
 typedef struct {
     int64_t x, y, across, down;
 } Walk;
