@@ -19,7 +19,7 @@ enum {
 static const double FAR = 1e7;          /* pixels: beyond any image all is edge, and positions still fit */
 static const double ONE = 4294967296.0; /* a texel in the unit of positions, 2^-32 texels */
 
-/* Positions in 2^-32 texels: the next pixel's, and how far one pixel of the input is. Shifts to the right floor them. */
+/* Positions in 2^-32 texels: the next pixel's, and how far a pixel of the input is. Shifts to the right floor them. */
 typedef struct {
     int64_t x, y, across, down;
 } Walk;
