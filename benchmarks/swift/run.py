@@ -27,6 +27,8 @@ from tests.swift.harness import CHECKOUT, NAME, Swift, assemble, render, work_fo
 
 GOLDEN = CHECKOUT / "tests" / "golden"
 MODEL = "blazeface-front"
+SCRATCH = ".build-benchmark"
+RELEASE = f"{SCRATCH}/release"
 SCENES = {"no face": "no-face", "one face": "astronaut", "50 overlapping boxes": "overlaps"}
 
 
@@ -62,17 +64,39 @@ def reference() -> dict[str, float]:
 
 def swift() -> list[dict[str, Any]]:
     """Return what the Swift benchmark measured, built for release."""
+    products = ("Benchmark", "TrackingBenchmark")
+    tool_chain, folder = _built(*products)
+    lines: list[str] = []
+    for product in products:
+        lines += tool_chain.run([f"{RELEASE}/{product}", str(GOLDEN)], folder, binds=[GOLDEN]).stdout.splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def follow(sequence: Path, frames: int, library: Path, model: Path, pixels: str = "bgra") -> dict[str, list[float]]:
+    """Return the seconds that each frame of a sequence took, of the landmark model alone and in following a face.
+
+    ``sequence`` is a folder with ``sequence.json`` and the frames, ``bgra.raw`` or ``nv12.raw`` as ``pixels`` says;
+    ``library`` is libLiteRt.so and ``model`` the landmark model's .tflite file. LiteRT has one thread. ``alone`` is the
+    model on an input that is ready, ``following`` all that is done with a frame, and ``warp`` its crop. 60 frames
+    before do not count. Raises ``subprocess.CalledProcessError`` if the face is lost.
+    """
+    tool_chain, folder = _built("FollowBenchmark")
+    sequence, library, model = sequence.resolve(), library.resolve(), model.resolve()
+    command = [f"{RELEASE}/FollowBenchmark", str(sequence), str(frames), str(library), str(model), pixels]
+    done = tool_chain.run(command, folder, binds=[sequence, library.parent, model.parent])
+    found: dict[str, list[float]] = json.loads(done.stdout)
+    return found
+
+
+def _built(*products: str) -> tuple[Swift, Path]:
+    """Return the tool chain, and the folder in which it built programs for release."""
     tool_chain = Swift.find()
     with tempfile.TemporaryDirectory() as work:
         folder = assemble(render(MODEL, "standard", Path(work) / NAME, pipeline="track"), work_folder("track"))
-    env = {"HARNESS_BENCHMARK": "1"}
-    scratch = ["--scratch-path", ".build-benchmark", "--configuration", "release"]
-    lines: list[str] = []
-    for product in ("Benchmark", "TrackingBenchmark"):
-        tool_chain.run(["swift", "build", *scratch, "--product", product], folder, env=env)
-        run = [f".build-benchmark/release/{product}", str(GOLDEN)]
-        lines += tool_chain.run(run, folder, binds=[GOLDEN]).stdout.splitlines()
-    return [json.loads(line) for line in lines]
+    for product in products:
+        command = ["swift", "build", "--scratch-path", SCRATCH, "--configuration", "release", "--product", product]
+        tool_chain.run(command, folder, env={"HARNESS_BENCHMARK": "1"})
+    return tool_chain, folder
 
 
 def main() -> None:

@@ -41,8 +41,9 @@ var targets: [Target] = [
     .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
 ]
 
-// The benchmarks are built only when asked for; only a package that tracks has the second.
-let benchmarks = ["Allocations", "Measure", "Benchmark", "TrackingBenchmark"].filter {
+// The benchmarks are built only when asked for; only a package that tracks has all. Runner is the C program that measures
+// models on devices, but for what reads its command line: a way to LiteRT.
+let benchmarks = ["Allocations", "Measure", "Runner", "Benchmark", "TrackingBenchmark", "FollowBenchmark"].filter {
     FileManager.default.fileExists(atPath: "\(Context.packageDirectory)/Sources/\($0)")
 }
 if Context.environment["HARNESS_BENCHMARK"] != nil {
@@ -50,8 +51,13 @@ if Context.environment["HARNESS_BENCHMARK"] != nil {
         .target(name: "Allocations"),
         .target(name: "Measure", dependencies: ["BlazeFaceCore", "Allocations"], swiftSettings: strict),
     ]
-    targets += benchmarks.dropFirst(2).map {
-        .executableTarget(name: $0, dependencies: ["BlazeFaceCore", "Measure"], swiftSettings: strict)
+    targets += benchmarks.filter { $0.hasSuffix("Benchmark") }.map { name in
+        let tools = name == "FollowBenchmark" ? "Runner" : "Measure"
+        return .executableTarget(
+            name: name, dependencies: dependencies(["BlazeFaceCore", tools]), swiftSettings: strict)
+    }
+    if benchmarks.contains("Runner") {
+        targets.append(.target(name: "Runner", cSettings: [.define("_GNU_SOURCE")]))
     }
 }
 

@@ -24,6 +24,9 @@ from tests.debian_root import RootError, debian_root, wrap
 HERE = Path(__file__).resolve().parent
 CHECKOUT = HERE.parent.parent
 BENCHMARKS = CHECKOUT / "benchmarks" / "swift"
+RUNNER = CHECKOUT / "devices" / "runner"
+RUNNER_SOURCES = ("model", "litert", "record")
+"""What of the runner a program needs to run a model with LiteRT."""
 NAME = "BlazeFace"
 PACKAGES = ("swiftlang", "libc6-dev", "libstdc++-14-dev", "g++", "binutils", "git", "ca-certificates")
 
@@ -109,7 +112,11 @@ def assemble(bundle: Path, folder: Path) -> Path:
             HERE / "TrackingGoldenTests": folder / "Tests" / "GoldenTests" / "Tracking",
             HERE / "TrackingDetectorTests": folder / "Tests" / "DetectorTests" / "Tracking",
             BENCHMARKS / "TrackingBenchmark": folder / "Sources" / "TrackingBenchmark",
+            BENCHMARKS / "FollowBenchmark": folder / "Sources" / "FollowBenchmark",
         }
+        parts |= {RUNNER / f"{name}.c": folder / "Sources" / "Runner" / f"{name}.c" for name in RUNNER_SOURCES}
+        headers = folder / "Sources" / "Runner" / "include"
+        parts |= {RUNNER / f"{name}.h": headers / f"{name}.h" for name in (*RUNNER_SOURCES, "options")}
     wanted: dict[Path, Path] = {}
     for source, target in parts.items():
         for file in files_below(source):

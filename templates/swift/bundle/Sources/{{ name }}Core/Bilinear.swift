@@ -7,6 +7,9 @@ enum Bilinear {
     static let bits = 11
     /// The products of two weights are fractions of 2 to the power of this, twice `bits`.
     static let productBits: UInt32 = 22
+    /// The least product of two weights that is not 0.
+    @inline(__always)
+    static var leastProduct: Float { 1 / Float(1 << productBits) }
     /// Opaque black as little-endian BGRA.
     static let black: UInt32 = 0xff00_0000
 
@@ -75,10 +78,10 @@ enum Bilinear {
     private static func second(_ pixel: UInt32) -> UInt64 { UInt64(pixel >> 8 & 0xff) }
 }
 
-/// BT.601 with the scale of `Bilinear`'s weights taken out.
+/// BT.601.
 struct YCbCrRange {
     /// Y of black.
-    let black: Int32
+    private let black: Int32
     private let lumaScale: Float
     private let redFromRed: Float
     private let greenFromRed: Float
@@ -92,9 +95,8 @@ struct YCbCrRange {
 
     private init(black: Int32, lumaExtent: Float, chromaExtent: Float) {
         self.black = black
-        let one = Float(1 << Bilinear.productBits)
-        let chromaScale = 255 / chromaExtent / one
-        lumaScale = 255 / lumaExtent / one
+        let chromaScale = 255 / chromaExtent
+        lumaScale = 255 / lumaExtent
         redFromRed = 1.402 * chromaScale
         greenFromRed = -0.714136 * chromaScale
         greenFromBlue = -0.344136 * chromaScale
@@ -106,15 +108,33 @@ struct YCbCrRange {
     /// - Parameter inside: The sum of the weights of those within the picture; what it lacks of 1 is black.
     @inline(__always)
     func bgra(luma: Int32, blueDifference: Int32, redDifference: Int32, inside: Int32) -> UInt32 {
-        let grey = Float(luma &- black &* inside) * lumaScale
-        let redShare = Float(redDifference &- 128 &* inside)
-        let blueShare = Float(blueDifference &- 128 &* inside)
-        let red = Self.byte(grey + redFromRed * redShare)
-        let green = Self.byte(grey + greenFromRed * redShare + greenFromBlue * blueShare)
-        let blue = Self.byte(grey + blueFromBlue * blueShare)
-        return Bilinear.black | red << 16 | green << 8 | blue
+        let colour = colour(
+            grey: Float(luma &- black &* inside) * Bilinear.leastProduct,
+            blueDifference: Float(blueDifference &- 128 &* inside) * Bilinear.leastProduct,
+            redDifference: Float(redDifference &- 128 &* inside) * Bilinear.leastProduct)
+        return Bilinear.black | UInt32(colour.red + 0.5) << 16 | UInt32(colour.green + 0.5) << 8
+            | UInt32(colour.blue + 0.5)
     }
 
+    /// Returns the colour of Y, Cb and Cr, from 0 to 255.
     @inline(__always)
-    private static func byte(_ value: Float) -> UInt32 { UInt32(min(max(value, 0), 255) + 0.5) }
+    func colour(
+        luma: Float, blueDifference: Float, redDifference: Float
+    ) -> (blue: Float, green: Float, red: Float) {
+        colour(grey: luma - Float(black), blueDifference: blueDifference - 128, redDifference: redDifference - 128)
+    }
+
+    /// All three are 0 for black.
+    @inline(__always)
+    private func colour(
+        grey: Float, blueDifference: Float, redDifference: Float
+    ) -> (blue: Float, green: Float, red: Float) {
+        func clamped(_ value: Float) -> Float { value < 0 ? 0 : value > 255 ? 255 : value }
+        let grey = grey * lumaScale
+        return (
+            clamped(grey + blueFromBlue * blueDifference),
+            clamped(grey + greenFromRed * redDifference + greenFromBlue * blueDifference),
+            clamped(grey + redFromRed * redDifference)
+        )
+    }
 }

@@ -3,14 +3,22 @@ import Foundation
 /// Turns, mirrors, cuts out and scales a region of a picture into a model's input in one pass.
 ///
 /// The way from an input pixel to the buffer's texels is one affine map: the region's turn and scale, then how the
-/// buffer lies. Walking along a line of the input adds the same step to a position with 32 fractional bits. Beyond the
-/// edges the picture's own edge goes on.
-package struct CropSampler: Sendable {
+/// buffer lies. Walking along a line of the input adds the same step to a position with 32 fractional bits. A line is a
+/// row or a column of the input, whichever is closer to the buffer's rows: what is read then stays in the processor's
+/// cache for the next line. Beyond the edges the picture's own edge goes on.
+///
+/// A line is fetched from the buffer first and mixed then: the second loop has no addresses to work out and nothing
+/// that may go wrong, so that the compiler makes it handle four pixels at once. Not thread-safe.
+package final class CropSampler {
     private let input: ModelSpecification.Input
+    private let line: Line
 
     package init(input: ModelSpecification.Input) {
         self.input = input
+        line = Line(count: max(input.width, input.height))
     }
+
+    deinit { line.deallocate() }
 
     /// Writes the input as BGRA bytes, `bytesPerRow` a row, opaque; values are rounded to the nearest byte.
     ///
@@ -20,186 +28,266 @@ package struct CropSampler: Sendable {
         into target: UnsafeMutableRawPointer, bytesPerRow: Int
     ) {
         let walk = Walk(picture, orientation, region, input)
-        for row in 0..<input.height {
-            let line = (target + row * bytesPerRow).assumingMemoryBound(to: UInt32.self)
-            // A line that stays inside, as most do, needs no look at the edges.
-            if walk.staysInside(row: row) {
-                sample(picture, walk, row, into: line, isInside: true)
-            } else {
-                sample(picture, walk, row, into: line, isInside: false)
+        for index in 0..<walk.lineCount {
+            let row = (target + index * bytesPerRow).assumingMemoryBound(to: UInt32.self)
+            let pixels = walk.byRows ? row : line.pixels
+            let start = walk.start(ofLine: index)
+            switch picture.format {
+            case .bgra:
+                line.fetch(PackedTexels(plane: picture.first), walk, from: start)
+                line.mix(walk, from: start, into: pixels) { Line.bgra(blue: $0, green: $1, red: $2) }
+            case .rgba:
+                line.fetch(PackedTexels(plane: picture.first), walk, from: start)
+                line.mix(walk, from: start, into: pixels) { Line.bgra(blue: $2, green: $1, red: $0) }
+            case .biPlanar(let fullRange):
+                let range: YCbCrRange = fullRange ? .full : .video
+                line.fetch(BiPlanarTexels(luma: picture.first, chroma: picture.second), walk, from: start)
+                line.mix(walk, from: start, into: pixels) {
+                    let colour = range.colour(luma: $0, blueDifference: $1, redDifference: $2)
+                    return Line.bgra(blue: colour.blue, green: colour.green, red: colour.red)
+                }
             }
-        }
-    }
-
-    @inline(__always)
-    private func sample(
-        _ picture: PixelView, _ walk: Walk, _ row: Int, into line: UnsafeMutablePointer<UInt32>, isInside: Bool
-    ) {
-        switch picture.format {
-        case .bgra: samplePacked(picture, walk, row, into: line, swapped: false, isInside)
-        case .rgba: samplePacked(picture, walk, row, into: line, swapped: true, isInside)
-        case .biPlanar(let fullRange):
-            sampleBiPlanar(picture, walk, row, into: line, fullRange ? .full : .video, isInside)
-        }
-    }
-
-    @inline(__always)
-    private func samplePacked(
-        _ picture: PixelView, _ walk: Walk, _ row: Int, into line: UnsafeMutablePointer<UInt32>, swapped: Bool,
-        _ isInside: Bool
-    ) {
-        let base = picture.first.base
-        let bytesPerRow = picture.first.bytesPerRow
-        var (x, y) = walk.start(ofRow: row)
-        for column in 0..<input.width {
-            let across = Texel(x, last: walk.lastX, isInside)
-            let down = Texel(y, last: walk.lastY, isInside)
-            let near = base + (down.index &* bytesPerRow &+ across.index &* 4)
-            let far = near + (down.next &- down.index) &* bytesPerRow
-            let beside = (across.next &- across.index) &* 4
-            line[column] = Bilinear.packed(
-                near.loadUnaligned(as: UInt32.self),
-                near.loadUnaligned(fromByteOffset: beside, as: UInt32.self),
-                far.loadUnaligned(as: UInt32.self),
-                far.loadUnaligned(fromByteOffset: beside, as: UInt32.self),
-                Texel.weights(across, down),
-                swapped: swapped
-            )
-            x &+= walk.stepX
-            y &+= walk.stepY
-        }
-    }
-
-    @inline(__always)
-    private func sampleBiPlanar(
-        _ picture: PixelView, _ walk: Walk, _ row: Int, into line: UnsafeMutablePointer<UInt32>, _ range: YCbCrRange,
-        _ isInside: Bool
-    ) {
-        let (luma, chroma) = (picture.first, picture.second)
-        var (x, y) = walk.start(ofRow: row)
-        for column in 0..<input.width {
-            let across = Texel(x, last: walk.lastX, isInside)
-            let down = Texel(y, last: walk.lastY, isInside)
-            let weights = Texel.weights(across, down)
-            let near = luma.base + down.index &* luma.bytesPerRow
-            let far = luma.base + down.next &* luma.bytesPerRow
-            let grey = Bilinear.sum(
-                Int32(near.load(fromByteOffset: across.index, as: UInt8.self)),
-                Int32(near.load(fromByteOffset: across.next, as: UInt8.self)),
-                Int32(far.load(fromByteOffset: across.index, as: UInt8.self)),
-                Int32(far.load(fromByteOffset: across.next, as: UInt8.self)),
-                weights
-            )
-            let chromaNear = chroma.base + (down.index >> 1) &* chroma.bytesPerRow
-            let chromaFar = chroma.base + (down.next >> 1) &* chroma.bytesPerRow
-            let (left, right) = ((across.index >> 1) &* 2, (across.next >> 1) &* 2)
-            let a = chromaNear.loadUnaligned(fromByteOffset: left, as: UInt16.self)
-            let b = chromaNear.loadUnaligned(fromByteOffset: right, as: UInt16.self)
-            let c = chromaFar.loadUnaligned(fromByteOffset: left, as: UInt16.self)
-            let d = chromaFar.loadUnaligned(fromByteOffset: right, as: UInt16.self)
-            line[column] = range.bgra(
-                luma: grey,
-                blueDifference: Bilinear.sum(
-                    Int32(a & 0xff), Int32(b & 0xff), Int32(c & 0xff), Int32(d & 0xff), weights),
-                redDifference: Bilinear.sum(Int32(a >> 8), Int32(b >> 8), Int32(c >> 8), Int32(d >> 8), weights),
-                inside: Int32(1) << Int32(Bilinear.productBits)
-            )
-            x &+= walk.stepX
-            y &+= walk.stepY
+            if !walk.byRows { line.copyPixels(to: target + 4 * index, stride: bytesPerRow, count: walk.pixelCount) }
         }
     }
 }
 
-/// Two neighbouring texels along one axis, and how much of the second.
-private struct Texel {
-    let index: Int
-    /// The same as `index` where the second has no weight: there may be none.
-    let next: Int
-    let share: UInt32
+/// The pixels of a line of the input, and the four texels around each of them.
+private struct Line {
+    let pixels: UnsafeMutablePointer<UInt32>
+    /// For every pixel the texels to its upper left and upper right: three channels of eight bits from the lowest up.
+    private let upper: UnsafeMutablePointer<UInt32>
+    /// Those to its lower left and lower right.
+    private let lower: UnsafeMutablePointer<UInt32>
 
-    /// - Parameters:
-    ///   - position: In fixed point, already rounded to the weights' precision.
-    ///   - last: The position of the last texel.
-    ///   - isInside: Whether the position is known to lie before the last texel.
-    @inline(__always)
-    init(_ position: Int, last: Int, _ isInside: Bool) {
-        let inside = isInside ? position : min(max(position, 0), last)
-        index = inside >> Walk.fractionBits
-        share =
-            UInt32(truncatingIfNeeded: inside >> (Walk.fractionBits - Bilinear.bits)) & (1 << UInt32(Bilinear.bits) - 1)
-        next = isInside || share != 0 ? index &+ 1 : index
+    init(count: Int) {
+        func buffer(_ count: Int) -> UnsafeMutablePointer<UInt32> {
+            let buffer = UnsafeMutablePointer<UInt32>.allocate(capacity: count)
+            buffer.initialize(repeating: 0, count: count)
+            return buffer
+        }
+        (pixels, upper, lower) = (buffer(count), buffer(2 * count), buffer(2 * count))
     }
 
-    /// Returns the weights of the four texels around a position.
+    func deallocate() {
+        pixels.deallocate()
+        upper.deallocate()
+        lower.deallocate()
+    }
+
+    /// Reads the texels around every pixel.
+    @inline(never)
+    func fetch<Texels: TexelSource>(_ texels: Texels, _ walk: Walk, from start: Walk.Position) {
+        // Most of a line's pixels need no look at the edges.
+        let inside = walk.inside(from: start)
+        var position = start
+        fetchBesideEdges(texels, walk, 0..<inside.lowerBound, &position)
+        for pixel in inside {
+            let (column, row) = (position.column, position.row)
+            store(
+                (texels.texel(row: row, column: column), texels.texel(row: row, column: column &+ 1)),
+                (texels.texel(row: row &+ 1, column: column), texels.texel(row: row &+ 1, column: column &+ 1)), pixel)
+            position.advance(walk.step)
+        }
+        fetchBesideEdges(texels, walk, inside.upperBound..<walk.pixelCount, &position)
+    }
+
+    /// Reads the texels around some pixels, the edge's where there are none.
     @inline(__always)
-    static func weights(_ across: Texel, _ down: Texel) -> Bilinear.Weights {
-        let one: UInt32 = 1 << UInt32(Bilinear.bits)
-        return Bilinear.Weights(
-            nearRow: one &- down.share, farRow: down.share, near: one &- across.share, far: across.share)
+    private func fetchBesideEdges<Texels: TexelSource>(
+        _ texels: Texels, _ walk: Walk, _ range: Range<Int>, _ position: inout Walk.Position
+    ) {
+        for pixel in range {
+            let left = min(max(position.column, 0), walk.lastColumn)
+            let right = min(max(position.column &+ 1, 0), walk.lastColumn)
+            let above = min(max(position.row, 0), walk.lastRow)
+            let below = min(max(position.row &+ 1, 0), walk.lastRow)
+            store(
+                (texels.texel(row: above, column: left), texels.texel(row: above, column: right)),
+                (texels.texel(row: below, column: left), texels.texel(row: below, column: right)), pixel)
+            position.advance(walk.step)
+        }
+    }
+
+    @inline(__always)
+    private func store(_ above: (UInt32, UInt32), _ below: (UInt32, UInt32), _ pixel: Int) {
+        (upper[2 &* pixel], upper[2 &* pixel &+ 1]) = above
+        (lower[2 &* pixel], lower[2 &* pixel &+ 1]) = below
+    }
+
+    /// Mixes the texels around every pixel; `colour` makes a pixel of the three channels.
+    @inline(__always)
+    func mix(
+        _ walk: Walk, from start: Walk.Position, into pixels: UnsafeMutablePointer<UInt32>,
+        _ colour: (Float, Float, Float) -> UInt32
+    ) {
+        var position = start
+        for pixel in 0..<walk.pixelCount {
+            let (across, down) = (position.shareAcross, position.shareDown)
+            let (upperLeft, upperRight) = (upper[2 &* pixel], upper[2 &* pixel &+ 1])
+            let (lowerLeft, lowerRight) = (lower[2 &* pixel], lower[2 &* pixel &+ 1])
+            @inline(__always)
+            func channel(_ shift: UInt32) -> Float {
+                func value(_ texel: UInt32) -> Float { Float(Int32(truncatingIfNeeded: texel >> shift & 0xff)) }
+                let left = value(upperLeft) + (value(lowerLeft) - value(upperLeft)) * down
+                let right = value(upperRight) + (value(lowerRight) - value(upperRight)) * down
+                return left + (right - left) * across
+            }
+            pixels[pixel] = colour(channel(0), channel(8), channel(16))
+            position.advance(walk.step)
+        }
+    }
+
+    /// Writes pixels `stride` bytes apart.
+    func copyPixels(to target: UnsafeMutableRawPointer, stride: Int, count: Int) {
+        for pixel in 0..<count {
+            target.storeBytes(of: pixels[pixel], toByteOffset: pixel &* stride, as: UInt32.self)
+        }
+    }
+
+    /// Returns opaque BGRA for numbers from 0 to 255.
+    @inline(__always)
+    static func bgra(blue: Float, green: Float, red: Float) -> UInt32 {
+        // Floating-point numbers from 2²³ on are integers; the sum is rounded to the nearest.
+        func byte(_ value: Float) -> UInt32 { (value + 0x1p23).bitPattern & 0xff }
+        return byte(blue) | byte(green) << 8 | byte(red) << 16 | Bilinear.black
     }
 }
 
-/// The way of the input's pixels through the buffer's texels, in fixed point.
+/// Reads texels of three channels.
+private protocol TexelSource {
+    func texel(row: Int, column: Int) -> UInt32
+}
+
+private struct PackedTexels: TexelSource {
+    let plane: PixelView.Plane
+
+    @inline(__always)
+    func texel(row: Int, column: Int) -> UInt32 {
+        (plane.base + row &* plane.bytesPerRow).loadUnaligned(fromByteOffset: column &* 4, as: UInt32.self)
+    }
+}
+
+private struct BiPlanarTexels: TexelSource {
+    let luma: PixelView.Plane
+    let chroma: PixelView.Plane
+
+    /// Returns Y, Cb and Cr.
+    @inline(__always)
+    func texel(row: Int, column: Int) -> UInt32 {
+        let grey = (luma.base + row &* luma.bytesPerRow).load(fromByteOffset: column, as: UInt8.self)
+        let line = chroma.base + (row >> 1) &* chroma.bytesPerRow
+        let colour = line.loadUnaligned(fromByteOffset: (column >> 1) &* 2, as: UInt16.self)
+        return UInt32(colour) << 8 | UInt32(grey)
+    }
+}
+
+/// The way of the input's pixels through the buffer's texels.
 private struct Walk {
-    static let fractionBits = 32
-    /// Beyond this a walk of 2¹⁵ steps leaves 64 bits. No camera's frame, and no face in one, comes near.
-    private static let farthest = Double(1 << 30)
-    private static let longestStep = Double(1 << 15)
-    /// Half of the least share that a weight can stand for.
-    private static var half: Int { 1 << (fractionBits - Bilinear.bits - 1) }
+    /// In texels, in fixed point.
+    struct Position {
+        static let fractionBits = 32
 
-    /// What one pixel to the right adds to x and y.
-    let stepX: Int
-    let stepY: Int
-    /// The last texel's position along x and y.
-    let lastX: Int
-    let lastY: Int
-    private let rowStep: SIMD2<Double>
+        var x: Int
+        var y: Int
+
+        /// Coordinates beyond `limit` become the limit.
+        @inline(__always)
+        init(_ exact: SIMD2<Double>, limit: Double) {
+            func fixed(_ value: Double) -> Int {
+                Int(min(max(value, -limit), limit) * Double(1 << Self.fractionBits))
+            }
+            (x, y) = (fixed(exact.x), fixed(exact.y))
+        }
+
+        @inline(__always)
+        var column: Int { x >> Self.fractionBits }
+
+        @inline(__always)
+        var row: Int { y >> Self.fractionBits }
+
+        /// How much the texels to the right count, those to the left having the rest of 1.
+        @inline(__always)
+        var shareAcross: Float { Self.share(x) }
+
+        /// How much the lower texels count.
+        @inline(__always)
+        var shareDown: Float { Self.share(y) }
+
+        @inline(__always)
+        private static func share(_ coordinate: Int) -> Float {
+            // As many bits as a Float holds.
+            Float(Int32(truncatingIfNeeded: UInt32(truncatingIfNeeded: coordinate) >> 8)) * 0x1p-24
+        }
+
+        @inline(__always)
+        mutating func advance(_ step: Self, times: Int = 1) {
+            x &+= step.x &* times
+            y &+= step.y &* times
+        }
+    }
+
+    /// Whether a line is a row of the input, else it is a column.
+    let byRows: Bool
+    let lineCount: Int
+    let pixelCount: Int
+    /// What one pixel along a line adds to a position.
+    let step: Position
+    let lastColumn: Int
+    let lastRow: Int
     private let origin: SIMD2<Double>
-    private let stepCount: Int
+    private let lineStep: SIMD2<Double>
 
     init(
         _ picture: PixelView, _ orientation: FrameOrientation, _ region: RotatedRect, _ input: ModelSpecification.Input
     ) {
         let map = CropTransform(from: CGSize(width: input.width, height: input.height), to: region)
         let upright = picture.uprightSize(orientation)
-        var across = (step: map.a, rowStep: map.c, origin: map.tx)
-        var down = (step: map.b, rowStep: map.d, origin: map.ty)
+        // What a column and a row of the input add to each coordinate, and where its first pixel lies.
+        var across = (column: map.a, row: map.c, origin: map.tx)
+        var down = (column: map.b, row: map.d, origin: map.ty)
         if (orientation.rotation == .right || orientation.rotation == .half) != orientation.mirrored {
-            across = (-across.step, -across.rowStep, Double(upright.width - 1) - across.origin)
+            across = (-across.column, -across.row, Double(upright.width - 1) - across.origin)
         }
         if orientation.rotation == .half || orientation.rotation == .left {
-            down = (-down.step, -down.rowStep, Double(upright.height - 1) - down.origin)
+            down = (-down.column, -down.row, Double(upright.height - 1) - down.origin)
         }
         let (x, y) = orientation.swapsSides ? (down, across) : (across, down)
-        stepX = Self.fixed(x.step, within: Self.longestStep)
-        stepY = Self.fixed(y.step, within: Self.longestStep)
-        lastX = (picture.width - 1) << Self.fractionBits
-        lastY = (picture.height - 1) << Self.fractionBits
-        rowStep = SIMD2(x.rowStep, y.rowStep)
         origin = SIMD2(x.origin, y.origin)
-        stepCount = input.width - 1
+        let (column, row) = (SIMD2(x.column, y.column), SIMD2(x.row, y.row))
+        byRows = abs(x.column) >= abs(y.column)
+        (lineCount, pixelCount) = byRows ? (input.height, input.width) : (input.width, input.height)
+        lineStep = byRows ? row : column
+        // Beyond this a walk of 2¹⁵ steps leaves 64 bits. No face in a camera's frame comes near.
+        step = Position(byRows ? column : row, limit: 0x1p15)
+        lastColumn = picture.width - 1
+        lastRow = picture.height - 1
     }
 
-    /// Returns where a line of the input begins.
-    @inline(__always)
-    func start(ofRow row: Int) -> (x: Int, y: Int) {
-        let start = origin + rowStep * Double(row)
-        return (
-            Self.fixed(start.x, within: Self.farthest) &+ Self.half,
-            Self.fixed(start.y, within: Self.farthest) &+ Self.half
-        )
+    /// Returns where a line begins.
+    func start(ofLine line: Int) -> Position { Position(origin + lineStep * Double(line), limit: 0x1p30) }
+
+    /// Returns which of a line's pixels have four texels around them; as it is straight, they lie side by side.
+    func inside(from start: Position) -> Range<Int> {
+        let across = steps(from: start.x, step.x, below: lastColumn << Position.fractionBits)
+        let down = steps(from: start.y, step.y, below: lastRow << Position.fractionBits)
+        return across.clamped(to: down)
     }
 
-    /// Whether every position of a line has all four texels around it: it is straight, so its ends tell.
-    func staysInside(row: Int) -> Bool {
-        let start = start(ofRow: row)
-        let end = (x: start.x &+ stepX &* stepCount, y: start.y &+ stepY &* stepCount)
-        return min(start.x, end.x) >= 0 && max(start.x, end.x) < lastX
-            && min(start.y, end.y) >= 0 && max(start.y, end.y) < lastY
+    /// Returns after how many steps a coordinate is at least 0 and below an end.
+    private func steps(from start: Int, _ step: Int, below end: Int) -> Range<Int> {
+        guard step != 0 else { return 0..<((0..<end).contains(start) ? pixelCount : 0) }
+        // A walk that falls is one that rises, seen from the other end.
+        let first = step > 0 ? -start : start &- end &+ 1
+        let behind = step > 0 ? end &- start : start &+ 1
+        func count(_ distance: Int) -> Int {
+            min(max(distance, 0).dividedRoundingUp(by: abs(step)), pixelCount)
+        }
+        return count(first)..<max(count(first), count(behind))
     }
+}
 
-    private static func fixed(_ value: Double, within limit: Double) -> Int {
-        Int(min(max(value, -limit), limit) * Double(1 << fractionBits))
-    }
+extension Int {
+    /// The quotient of two numbers that are not negative, rounded up.
+    fileprivate func dividedRoundingUp(by divisor: Int) -> Int { (self &+ divisor &- 1) / divisor }
 }
