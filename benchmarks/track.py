@@ -1,39 +1,45 @@
 """What tracking costs beside the landmark model alone, and how much steadier it is than detecting every frame.
 
-    python -m benchmarks.track speed [--frames N]
+    python -m benchmarks.track speed [--frames N] [--language python|swift|kotlin]
     python -m benchmarks.track jitter [--sequences N] [--frames N]
 
 ``speed`` follows a face through 1280 × 720 frames with LiteRT on one processor, frame by frame in turn with the
-landmark model alone on an input that is ready, outputs read back. ``jitter`` moves photographed faces by fractions of
-pixels along known paths, undoes the motion, and says how far the six keypoints move from frame to frame, and how far
-they stray from their mean: root of the mean square, as a share of the distance between the eyes. The interval is a
-bootstrap's over sequences.
+landmark model alone on an input that is ready, outputs read back: with the Python reference, or with the crop, the
+decoding and the tracker of an SDK, which is then built and compiled first, from each kind of pixels that it takes.
+``jitter`` moves photographed faces by fractions of pixels along known paths, undoes the motion, and says how far the
+six keypoints move from frame to frame, and how far they stray from their mean: root of the mean square, as a share of
+the distance between the eyes. The interval is a bootstrap's over sequences.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import os
 import platform
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
+import ai_edge_litert
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from skimage import data
 
 from benchmarks.composites import KEYPOINTS, Placement, portraits
+from benchmarks.kotlin import run as kotlin
+from benchmarks.swift import run as swift
 from sdkgen.backends.base import Backend
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.convert import convert
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.preprocess import Bytes, cropped
-from sdkgen.detection.types import Roi
 from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import load_model
 from sdkgen.tracking.smoothing import Smoothing
@@ -84,44 +90,92 @@ def _sequence(seed: int, frames: int, size: tuple[int, int]) -> Iterator[tuple[B
         yield np.asarray(picture), now
 
 
-def speed(frames: int) -> None:
+def speed(frames: int, language: str) -> None:
     """Time a steady sequence, and print the ratio to the landmark model alone and where the rest goes."""
-    detector, (spec, landmarker) = _opened("blazeface-front"), _opened("face-landmark")
-    tracker = FaceTracker(detector, (spec, landmarker))
-    pictures = [np.ascontiguousarray(picture) for picture, _ in _sequence(1, 30, LARGE)]
-    # To and fro, so that the sequence goes on without a jump.
-    order = [*range(len(pictures)), *reversed(range(1, len(pictures) - 1))]
-    roi, picture = Roi((0, 0), (1, 1)), np.empty_like(pictures[0])
-    alone, following, warp = [], [], []
-    for count in range(frames + 60):
-        np.copyto(picture, pictures[order[count % len(order)]])  # as a decoder does just before
-        took, tracked = _timed(partial(tracker.update, picture, count / RATE))
-        if len(tracked.faces) != 1:
-            raise SystemExit("the face was lost: this sequence is not steady")
-        roi = tracked.faces[0].roi
-        warped, ready = _timed(partial(cropped, picture, roi, spec.input))
-        model, _ = _timed(partial(landmarker.run, ready))
-        if count >= 60:  # until then processor and caches warm up
-            alone.append(model)
-            following.append(took)
-            warp.append(warped)
-    worst = [_timed(lambda: FaceTracker(detector, (spec, landmarker)).update(pictures[0], 0.0))[0] for _ in range(50)]
-    one, all_of_it, crop = (np.array(times) * 1e3 for times in (alone, following, warp))
     print(
         f"{platform.machine()}, {os.cpu_count()} processors, LiteRT on one of them, {LARGE[0]} × {LARGE[1]}, ", end=""
     )
-    print(f"region of {roi.size[0]:.0f} pixels, {frames} frames, the detector ran in {tracker.detector_runs}")
-    for name, times in (
-        ("landmark model alone", one),
-        ("tracking, a frame", all_of_it),
-        ("of it the warp", crop),
-        ("of it all else", all_of_it - one - crop),
-        ("a frame with detector", np.array(worst) * 1e3),
-    ):
-        print(f"  {name:22s} median {np.median(times):6.3f} ms, 10th percentile {np.quantile(times, 0.1):6.3f} ms")
-    ratios, draw = all_of_it / one, np.random.default_rng(0)
+    print(f"{frames} frames")
+    if language == "python":
+        return _print_speed("Python, RGB", python(frames))
+    library = Path(ai_edge_litert.__file__).parent / "libLiteRt.so"
+    model = convert(load_model("face-landmark"), "tflite").path
+    with tempfile.TemporaryDirectory() as folder:
+        sequence = record(Path(folder))
+        if language == "kotlin":
+            kotlin.make()
+            for pixels in ("nv12", "rgba"):
+                _print_speed(f"Kotlin, {pixels}", kotlin.follow(sequence, frames, library, model, pixels))
+        else:
+            for pixels in ("bgra", "nv12"):
+                _print_speed(f"Swift, {pixels}", swift.follow(sequence, frames, library, model, pixels))
+    return None
+
+
+def _pictures() -> list[Bytes]:
+    return [np.ascontiguousarray(picture) for picture, _ in _sequence(1, 30, LARGE)]
+
+
+def record(folder: Path) -> Path:
+    """Write the sequence as the pixels that phones' cameras give, and the face that the detector finds first."""
+    pictures, (spec, detector) = _pictures(), _opened("blazeface-front")
+    face = detect(pictures[0], detector, spec)[0]
+    about = {"score": face.score, "box": list(face.box), "keypoints": face.keypoints.tolist()}
+    text = {"width": LARGE[0], "height": LARGE[1], "count": len(pictures), "face": about}
+    (folder / "sequence.json").write_text(json.dumps(text))
+    with (folder / "rgba.raw").open("wb") as rgba, (folder / "bgra.raw").open("wb") as bgra:
+        for picture in pictures:
+            opaque = np.full((*picture.shape[:2], 1), 255, np.uint8)
+            rgba.write(np.concatenate([picture, opaque], axis=2).tobytes())
+            bgra.write(np.concatenate([picture[..., ::-1], opaque], axis=2).tobytes())
+    with (folder / "nv12.raw").open("wb") as planes:
+        for picture in pictures:
+            # Pillow's YCbCr is BT.601 in full range.
+            yuv = np.asarray(Image.fromarray(picture).convert("YCbCr"))
+            planes.write(yuv[..., 0].tobytes())
+            planes.write(np.ascontiguousarray(yuv[::2, ::2, 1:]).tobytes())
+    return folder
+
+
+def python(frames: int) -> dict[str, list[float]]:
+    """Return seconds, by frame: ``alone``, ``following``, and of that ``warp``; and of 50 frames with ``detector``."""
+    detector, (spec, landmarker) = _opened("blazeface-front"), _opened("face-landmark")
+    tracker = FaceTracker(detector, (spec, landmarker))
+    pictures = _pictures()
+    # To and fro, so that the sequence goes on without a jump.
+    order = [*range(len(pictures)), *reversed(range(1, len(pictures) - 1))]
+    picture = np.empty_like(pictures[0])
+    times: dict[str, list[float]] = {"alone": [], "following": [], "warp": []}
+    for count in range(frames + 60):
+        np.copyto(picture, pictures[order[count % len(order)]])  # as a decoder does just before
+        took, tracked = _timed(partial(tracker.update, picture, count / RATE))
+        if len(tracked.faces) != 1 or tracked.detector_ran != (count == 0):
+            raise SystemExit("the face was lost: this sequence is not steady")
+        warped, ready = _timed(partial(cropped, picture, tracked.faces[0].roi, spec.input))
+        model, _ = _timed(partial(landmarker.run, ready))
+        if count >= 60:  # until then processor and caches warm up
+            for name, seconds in (("alone", model), ("following", took), ("warp", warped)):
+                times[name].append(seconds)
+    anew = [_timed(lambda: FaceTracker(detector, (spec, landmarker)).update(pictures[0], 0.0))[0] for _ in range(50)]
+    return {**times, "detector": anew}
+
+
+def _print_speed(title: str, times: dict[str, list[float]]) -> None:
+    alone, following, warp = (np.array(times[name]) * 1e3 for name in ("alone", "following", "warp"))
+    rows = {
+        "landmark model alone": alone,
+        "tracking, a frame": following,
+        "of it the warp": warp,
+        "of it all else": following - alone - warp,
+    }
+    if "detector" in times:
+        rows["a frame with detector"] = np.array(times["detector"]) * 1e3
+    for name, each in rows.items():
+        print(f"  {name:22s} median {np.median(each):6.3f} ms, 10th percentile {np.quantile(each, 0.1):6.3f} ms")
+    ratios, draw = following / alone, np.random.default_rng(0)
     low, high = np.quantile([np.median(draw.choice(ratios, len(ratios))) for _ in range(REPLICAS)], [0.025, 0.975])
-    print(f"tracking / landmark model alone: {np.median(ratios):.3f} ({low:.3f} to {high:.3f}), target {TARGET}")
+    ratio = f"{np.median(ratios):.3f} ({low:.3f} to {high:.3f})"
+    print(f"{title}: tracking / landmark model alone: {ratio}, target {TARGET}")
 
 
 def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
@@ -189,12 +243,13 @@ def _main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(required=True, dest="what")
     timing = commands.add_parser("speed", help="what tracking costs")
     timing.add_argument("--frames", type=int, default=2000)
+    timing.add_argument("--language", choices=("python", "swift", "kotlin"), default="python")
     steadiness = commands.add_parser("jitter", help="how steady keypoints are")
     steadiness.add_argument("--sequences", type=int, default=40)
     steadiness.add_argument("--frames", type=int, default=30)
     chosen = parser.parse_args(arguments)
     if chosen.what == "speed":
-        speed(chosen.frames)
+        speed(chosen.frames, chosen.language)
     else:
         jitter(chosen.sequences, chosen.frames)
 

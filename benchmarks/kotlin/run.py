@@ -2,18 +2,21 @@
 
 ``python -m benchmarks.kotlin.run make`` renders the library for the front model and the landmark model and compiles it
 with the benchmarks; ``… time [PATTERN]`` runs those whose names hold the regular expression, or all, and prints each
-result with its budget. It needs a JDK and Maven, and a quiet machine: nine seconds a line.
+result with its budget. It needs a JDK and Maven, and a quiet machine: nine seconds a line. ``follow`` is for
+``benchmarks.track``.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from sdkgen import resources
 from sdkgen.convert import convert
 from sdkgen.render import kotlin
 from sdkgen.spec.registry import LANDMARKER, load_model
@@ -26,10 +29,15 @@ BUDGETS = {
     ("Postprocessing", "50"): 60.0,
     ("Preprocessing", "0"): 700.0,
     ("Preprocessing", "90"): 700.0,
-    ("Cropping", "320"): 600.0,
-    ("Cropping", "640"): 600.0,
+    ("Cropping", "YUV 320"): 600.0,
+    ("Cropping", "YUV 640"): 600.0,
+    ("Cropping", "RGBA 320"): 600.0,
+    ("Cropping", "RGBA 640"): 600.0,
 }
 """The most microseconds a call of the library may take, by benchmark and parameter."""
+
+WARM_UP = 600
+"""Frames until all is compiled."""
 
 BYTES_A_CALL = 1000
 """The most bytes that such a call may allocate."""
@@ -50,6 +58,39 @@ def time(pattern: str) -> int:
     subprocess.run(command, cwd=HERE, check=True)
     print(f"{'benchmark':26} {'parameter':>9} {'µs':>10} {'±':>8} {'B/call':>9} {'budget':>8}")
     return sum(_report(result) for result in json.loads((HERE / "target" / "results.json").read_text()))
+
+
+def follow(sequence: Path, frames: int, library: Path, model: Path, pixels: str = "nv12") -> dict[str, list[float]]:
+    """Follow the face of a recorded sequence (see ``benchmarks.track``) with what ``make`` has compiled.
+
+    ``library`` is LiteRT's, ``model`` the landmark model, ``pixels`` nv12 or rgba. Returns seconds, by frame:
+    ``alone`` for the model on an input that is ready, ``following`` for a frame, and ``warp`` for the crop in it.
+    """
+    about = json.loads((sequence / "sequence.json").read_text())
+    face = about["face"]
+    numbers = [face["score"], *face["box"], *(number for point in face["keypoints"] for number in point)]
+    size = [about["width"], about["height"], about["count"]]
+    with tempfile.TemporaryDirectory() as folder:
+        result, said = Path(folder) / "result.txt", Path(folder) / "arguments.txt"
+        bridge = _bridge(Path(folder) / "libnative_model.so")
+        files = (result, bridge, library, model, sequence / f"{pixels}.raw")
+        said.write_text("\n".join(map(str, (*files, pixels == "rgba", *size, frames, WARM_UP, *numbers))))
+        command = ["mvn", "-B", "-q", "exec:exec@follow", "-Dsdkgen.sources=none", f"-Dsdkgen.following={said}"]
+        subprocess.run(command, cwd=HERE, check=True)
+        printed = result.read_text()
+    rows = [[int(word) / 1e9 for word in line.split()] for line in printed.splitlines()]
+    return dict(zip(("alone", "following", "warp"), map(list, zip(*rows, strict=True)), strict=True))
+
+
+def _bridge(target: Path) -> Path:
+    """Compile Kotlin's way to LiteRT, with the runner's own, and return it."""
+    runner = resources.path("devices") / "runner"
+    sources = [HERE / "native" / "native_model.c", *(runner / f"{name}.c" for name in ("model", "litert", "record"))]
+    include = Path(shutil.which("javac") or "").resolve().parent.parent / "include"
+    folders = [f"-I{folder}" for folder in (include, include / "linux", runner)]
+    flags = ["-std=c11", "-D_GNU_SOURCE", "-O2", "-shared", "-fPIC", *folders, "-o", str(target)]
+    subprocess.run([sys.executable, "-m", "ziglang", "cc", *flags, *map(str, sources), "-ldl"], check=True)
+    return target
 
 
 def _report(result: dict[str, Any]) -> bool:

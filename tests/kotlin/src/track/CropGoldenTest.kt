@@ -53,6 +53,24 @@ class CropGoldenTest {
     }
 
     @Test
+    fun `packed pixels that are not whole numbers of four bytes give the same crop`() {
+        for (case in golden.cases("warp").filter { it["pixels"].asJsonObject["format"].asString == "rgba" }) {
+            val frame = golden.frame(case["pixels"].asJsonObject)
+            val plane = checkNotNull(frame.plane)
+            // Rows an odd number of bytes apart; and no byte after the last colour.
+            for (rowStride in listOf(frame.width * 4, frame.width * 4 + 3)) {
+                val bytes = ByteArray(rowStride * (frame.height - 1) + frame.width * 4 - 1)
+                for (row in 0 until frame.height) {
+                    for (i in 0 until minOf(frame.width * 4, bytes.size - row * rowStride)) {
+                        bytes[row * rowStride + i] = plane.buffer.get(row * plane.rowStride + i)
+                    }
+                }
+                check(case, Frame.rgba(frame.width, frame.height, Plane(ByteBuffer.wrap(bytes), rowStride, 4)))
+            }
+        }
+    }
+
+    @Test
     fun `a frame that was cut short is refused, and its buffers stay as they were`() {
         val frame = golden.cases("warp").map { golden.frame(it["pixels"].asJsonObject) }.first { it.v != null }
         val v = checkNotNull(frame.v)
@@ -75,14 +93,16 @@ class CropGoldenTest {
 
     @Test
     fun `a region of any size and place can be sampled`() {
-        val frame = golden.frame(golden.cases("warp")[0]["pixels"].asJsonObject)
+        val pixels = golden.cases("warp").map { it["pixels"].asJsonObject }.distinctBy { it["format"].asString }
         val region = Region()
-        for (size in listOf(0.0, 1e-9, 1.0, 5e3, 1e12, 1e300)) {
-            for (centre in listOf(-1e300, -1e6, 0.0, 20.0, 1e6, 1e300)) {
-                for (rotation in listOf(0, 90, 180, 270)) {
-                    region.set(centre, -centre, size, size, 33.0)
-                    sampler.sample(frame, rotation, rotation > 90, region, crop)
-                    assertTrue(crop.all { it in 0f..1f })
+        for (frame in pixels.map(golden::frame) + packedPixel() + planarPixel()) {
+            for (size in listOf(0.0, 1e-9, 1.0, 5e3, 1e12, 1e300)) {
+                for (centre in listOf(-1e300, -1e6, 0.0, 20.0, 1e6, 1e300)) {
+                    for (rotation in listOf(0, 90, 180, 270)) {
+                        region.set(centre, -centre, size, size, 33.0)
+                        sampler.sample(frame, rotation, rotation > 90, region, crop)
+                        assertTrue(crop.all { it in 0f..1f })
+                    }
                 }
             }
         }
@@ -104,6 +124,13 @@ class CropGoldenTest {
             }
         }
         assertTrue("$name: a number was left out", crop.none(Float::isNaN))
+    }
+
+    private fun packedPixel(): Frame = Frame.rgba(1, 1, Plane(ByteBuffer.allocate(4), 4, 4))
+
+    private fun planarPixel(): Frame {
+        val sample = Plane(ByteBuffer.allocate(1), 1, 1)
+        return Frame.yuv(1, 1, sample, sample, sample)
     }
 
     /** The same samples, one byte further apart. */

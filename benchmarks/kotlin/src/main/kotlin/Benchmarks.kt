@@ -88,22 +88,27 @@ open class Preprocessing : Timed() {
 
 /** The crop of a face from a camera's frame of 1280 × 720, which lies on its side and is mirrored. */
 open class Cropping : Timed() {
-    /** The crop's side in the frame. */
-    @Param("320", "640")
-    var side: Int = 0
+    /** The frame's pixels, and the crop's side in it. */
+    @Param("YUV 320", "YUV 640", "RGBA 320", "RGBA 640")
+    var what: String = ""
 
     private val sampler = CropSampler()
     private val crop = FloatArray(LandmarkModel.INPUT_NUMBERS)
     private val camera = Camera()
     private val region = Region()
     private val plain = PlainPreprocessor()
+    private lateinit var frame: Frame
 
     @Setup
-    fun place() = region.set(360.0, 640.0, side.toDouble(), side.toDouble(), 17.0)
+    fun place() {
+        val (pixels, side) = what.split(" ")
+        frame = if (pixels == "YUV") camera.frame else camera.packed
+        region.set(360.0, 640.0, side.toDouble(), side.toDouble(), 17.0)
+    }
 
     @Benchmark
     fun library(): FloatArray {
-        sampler.sample(camera.frame, 90, true, region, crop)
+        sampler.sample(frame, 90, true, region, crop)
         return crop
     }
 
@@ -156,6 +161,7 @@ class Camera {
     val u: Plane = plane(1280, 360, 2)
     val v: Plane = plane(1280, 360, 2)
     val frame: Frame = Frame.yuv(1280, 720, y, u, v)
+    val packed: Frame = Frame.rgba(1280, 720, plane(4 * 1280, 720, 4))
 
     private fun plane(rowStride: Int, rows: Int, pixelStride: Int): Plane {
         val bytes = ByteArray(rowStride * rows).also { Random(1).nextBytes(it) }
