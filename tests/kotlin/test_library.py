@@ -46,11 +46,13 @@ def test_variant_was_among_what_was_compiled(built: Built, model: str, layout: s
     assert built.variants.is_dir()
 
 
+@pytest.mark.parametrize("variant", ["", "back/standard", "back/merged", "full_range/standard", "full_range/merged"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
-def test_variant_that_tracks_was_among_what_was_compiled(built: Built, runtime: str) -> None:
-    classes = HERE / runtime / "target" / "classes" / TRACK_PACKAGE.replace(".", "/")
-    assert (classes / "FaceTracker.class").is_file()
-    assert not (classes.parent / "FaceTracker.class").exists()
+def test_variant_that_tracks_was_among_what_was_compiled(built: Built, runtime: str, variant: str) -> None:
+    classes = HERE / runtime / "target" / "classes"
+    package = TRACK_PACKAGE.replace(".", "/")
+    assert (classes / package / variant / "FaceTracker.class").is_file()
+    assert not (classes / package.removesuffix("/track") / variant / "FaceTracker.class").exists()
     assert built.variants.is_dir()
 
 

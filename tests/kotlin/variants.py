@@ -1,7 +1,7 @@
 """Renders the Android library in every variant, each in a package of its own, so that one compiler run takes them all.
 
 ``python -m tests.kotlin.variants FOLDER`` writes, for each runtime, ``main/`` (the library's sources) and ``test/``
-(the golden tests, once a variant; the library's tests for the first variant, the tracker's for the one that tracks);
+(the golden tests, once a variant; the library's tests for the first variant, the tracker's for the first that tracks);
 the assets of the first runtime's variants; a photograph with the faces that the reference finds in it; and images one
 after the other with what ``sdkgen track`` makes of them.
 """
@@ -36,7 +36,7 @@ RUNTIMES = ("litert", "tflite")
 PACKAGE = "com.example.blazeface"
 """The package that the test sources are written for: the default one, which the first variant keeps."""
 TRACK_PACKAGE = f"{PACKAGE}.track"
-"""The package of the variant that tracks."""
+"""The package of the first variant that tracks; the others' are below it."""
 PHOTOGRAPH = "astronaut.png"
 EXPECTED = "expected.json"
 TRACKED = "tracked.json"
@@ -82,8 +82,11 @@ def render_all(target: Path) -> None:
         first = package_of(model, layout) == PACKAGE
         tests = ("golden", "fakes", "library") if first else ("golden",)
         _render(target, (artifact,), package_of(model, layout), tests)
-    both = (convert(load_model(MODELS[0]), "tflite"), convert(load_model(LANDMARKER), "tflite"))
-    _render(target, both, TRACK_PACKAGE, ("golden", "fakes", "track"))
+    landmarks = convert(load_model(LANDMARKER), "tflite")
+    _render(target, (convert(load_model(MODELS[0]), "tflite"), landmarks), TRACK_PACKAGE, ("golden", "fakes", "track"))
+    for model, layout in itertools.product(MODELS[1:], LAYOUTS):
+        package = package_of(model, layout).replace(PACKAGE, TRACK_PACKAGE)
+        _render(target, (convert(load_model(model), "tflite", layout=layout), landmarks), package, ("golden", "fakes"))
     Image.fromarray(astronaut()).save(target / PHOTOGRAPH)
     (target / EXPECTED).write_text(json.dumps(expected))
     (target / TRACKED).write_text(_tracked(target / "images"))

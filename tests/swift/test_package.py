@@ -26,6 +26,7 @@ LAYOUTS: tuple[Layout, ...] = ("merged", "standard")
 VARIANTS: list[tuple[str, Layout, Pipeline]] = [
     *((model, layout, "detect") for model in ("blazeface-back", "blazeface-full-range") for layout in LAYOUTS),
     *(("blazeface-front", layout, "detect") for layout in LAYOUTS),
+    ("blazeface-full-range", "merged", "track"),
     ("blazeface-front", "standard", "track"),
 ]
 """The ones that the other tests look at come last of their pipeline, so that they need not be built again for them."""

@@ -60,7 +60,6 @@ final class TrackerTests: XCTestCase {
             let detector_ran: Bool
         }
         let `case`: String
-        let detector: String
         let maximum_faces: Int
         let smoothing: Filter?
         let calls: Rows
@@ -73,8 +72,8 @@ final class TrackerTests: XCTestCase {
     private let tolerance = 1e-4
 
     func testFacesAreThoseOfTheReference() throws {
+        // What the detector found is part of the sequence: it holds for whichever detector is shipped.
         let cases = try GoldenVectors.cases("sequence", Sequence.self, in: "sequences")
-            .filter { $0.detector == GoldenVectors.specification.name }
         XCTAssertGreaterThanOrEqual(cases.count, 11)
         for golden in cases {
             try replay(golden)
