@@ -13,12 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from sdkgen import resources
-from sdkgen.artifact import Artifact, ArtifactRecord
+from sdkgen.artifact import Artifact
 from sdkgen.errors import UsageError
 from sdkgen.render import selftest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
-from sdkgen.spec.model import ModelSpec, WeightsSpec
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 USES_SELFTEST = True
@@ -113,11 +112,12 @@ def _golden_inputs(context: SdkContext) -> dict[str, bytes]:
 
 def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict[str, Any]:
     """Return what the templates need beside the context."""
-    spec = context.spec
+    spec, record = context.spec, models[0][1].record
     detector = [_resource(name, artifact) for name, artifact in models if artifact.record.model == spec.name]
     landmarker = [_resource(name, artifact) for name, artifact in models if artifact.record.model != spec.name]
     return {
-        "spec": _as_built(context, models[0][1].record),
+        "trained": record.trained,
+        "weights_sha256": record.weights_sha256,
         "grids": [
             {
                 "rows": spec.input.height // grid.stride,
@@ -126,29 +126,13 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
             }
             for grid in spec.detector.grids
         ],
-        "outputs": [output.name for output in models[0][1].record.outputs],
+        "outputs": [output.name for output in record.outputs],
         "crop_scale": (context.landmarker or load_model(LANDMARKER)).landmarker.detection_roi.scale,
         "detector_resources": detector,
         "landmark_resources": landmarker,
         "resources": [*detector, *landmarker],
         "golden_inputs": [selftest.NAME, *([selftest.LANDMARKS_NAME] if context.landmarker is not None else [])],
     }
-
-
-def _as_built(context: SdkContext, record: ArtifactRecord) -> ModelSpec:
-    """Return the detector's spec with the weights it was built from: the package knows its model by their hash."""
-    spec = context.spec
-    if context.weights is None:
-        return spec
-    about = spec.weights
-    used = WeightsSpec(
-        sha256=record.weights_sha256,
-        bytes=context.weights.stat().st_size,
-        licence=about.licence,
-        author=about.author,
-        origin=about.origin,
-    )
-    return spec.model_copy(update={"weights": used})
 
 
 def _resource(name: str, artifact: Artifact) -> dict[str, Any]:

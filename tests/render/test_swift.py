@@ -101,7 +101,7 @@ def test_package_of_own_weights_knows_its_model_by_them(tmp_path: Path, model: s
     own = tmp_path / "own.tflite"
     own.write_bytes(b"weights")
     made = golden.artifact(tmp_path, model, "fp16")
-    made = replace(made, record=made.record.model_copy(update={"weights_sha256": sha256_path(own)}))
+    made = replace(made, record=made.record.model_copy(update={"weights_sha256": sha256_path(own), "trained": True}))
     context = golden.context(model, (made,)).model_copy(update={"weights": own})
     swift.render(context, (made,), tmp_path / "out")
     text = (tmp_path / "out/Sources/BlazeFaceCore/ModelSpecification+Shipped.swift").read_text()

@@ -40,8 +40,8 @@ def artifact(folder: Path, model: str, precision: Precision, layout: Layout = "s
         ops={"conv": 1},
         inputs=(TensorRecord(name="image", shape=(1, 3, 128, 128), dtype="uint8"),),
         outputs=tuple(TensorRecord(name=name, shape=(1,), dtype="float32") for name in names),
-        weights_sha256="0" * 64,
-        trained=True,
+        weights_sha256=load_model(model).weights.sha256,
+        trained=load_model(model).trained,
     )
     return Artifact(path, record)
 
