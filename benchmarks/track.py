@@ -41,7 +41,7 @@ from sdkgen.convert import convert
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.preprocess import Bytes, cropped
 from sdkgen.spec.model import ModelSpec
-from sdkgen.spec.registry import load_model
+from sdkgen.spec.registry import LANDMARKER, load_model
 from sdkgen.tracking.smoothing import Smoothing
 from sdkgen.tracking.tracker import FaceTracker
 
@@ -92,24 +92,18 @@ def _sequence(seed: int, frames: int, size: tuple[int, int]) -> Iterator[tuple[B
 
 def speed(frames: int, language: str) -> None:
     """Time a steady sequence, and print the ratio to the landmark model alone and where the rest goes."""
-    print(
-        f"{platform.machine()}, {os.cpu_count()} processors, LiteRT on one of them, {LARGE[0]} × {LARGE[1]}, ", end=""
-    )
-    print(f"{frames} frames")
+    machine = f"{platform.machine()}, {os.cpu_count()} processors, LiteRT on one of them"
+    print(f"{machine}, {LARGE[0]} × {LARGE[1]}, {frames} frames")
     if language == "python":
-        return _print_speed("Python, RGB", python(frames))
+        _print_speed("Python, RGB", python(frames))
+        return
     library = Path(ai_edge_litert.__file__).parent / "libLiteRt.so"
-    model = convert(load_model("face-landmark"), "tflite").path
+    model = convert(load_model(LANDMARKER), "tflite").path
     with tempfile.TemporaryDirectory() as folder:
         sequence = record(Path(folder))
-        if language == "kotlin":
-            kotlin.make()
-            for pixels in ("nv12", "rgba"):
-                _print_speed(f"Kotlin, {pixels}", kotlin.follow(sequence, frames, library, model, pixels))
-        else:
-            for pixels in ("bgra", "nv12"):
-                _print_speed(f"Swift, {pixels}", swift.follow(sequence, frames, library, model, pixels))
-    return None
+        follow = {"swift": swift.follow, "kotlin": kotlin.follow}[language]
+        for pixels, times in follow(sequence, frames, library, model):
+            _print_speed(f"{language.capitalize()}, {pixels}", times)
 
 
 def _pictures() -> list[Bytes]:
@@ -139,7 +133,7 @@ def record(folder: Path) -> Path:
 
 def python(frames: int) -> dict[str, list[float]]:
     """Return seconds, by frame: ``alone``, ``following``, and of that ``warp``; and of 50 frames with ``detector``."""
-    detector, (spec, landmarker) = _opened("blazeface-front"), _opened("face-landmark")
+    detector, (spec, landmarker) = _opened("blazeface-front"), _opened(LANDMARKER)
     tracker = FaceTracker(detector, (spec, landmarker))
     pictures = _pictures()
     # To and fro, so that the sequence goes on without a jump.
@@ -186,7 +180,7 @@ def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
 
 def jitter(sequences: int, frames: int) -> None:
     """Measure how much keypoints move, detected and tracked, and print a table."""
-    detector, landmarker = _opened("blazeface-front"), _opened("face-landmark")
+    detector, landmarker = _opened("blazeface-front"), _opened(LANDMARKER)
     ways = ("detector with blending", "tracked", "tracked and smoothed")
     sums = np.zeros((len(ways), sequences, 2, 2))  # way, sequence, from frame to frame | about the mean, sum | count
     runs = missed = 0

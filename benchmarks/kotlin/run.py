@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ BUDGETS = {
     ("Cropping", "RGBA 640"): 600.0,
 }
 """The most microseconds a call of the library may take, by benchmark and parameter."""
+
+PIXELS = ("nv12", "rgba")
+"""What the crop is timed on in ``follow``."""
 
 WARM_UP = 600
 """Frames until all is compiled."""
@@ -60,12 +64,13 @@ def time(pattern: str) -> int:
     return sum(_report(result) for result in json.loads((HERE / "target" / "results.json").read_text()))
 
 
-def follow(sequence: Path, frames: int, library: Path, model: Path, pixels: str = "nv12") -> dict[str, list[float]]:
-    """Follow the face of a recorded sequence (see ``benchmarks.track``) with what ``make`` has compiled.
+def follow(sequence: Path, frames: int, library: Path, model: Path) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """Compile the library and follow the face of a recorded sequence (see ``benchmarks.track``) with it.
 
-    ``library`` is LiteRT's, ``model`` the landmark model, ``pixels`` nv12 or rgba. Returns seconds, by frame:
-    ``alone`` for the model on an input that is ready, ``following`` for a frame, and ``warp`` for the crop in it.
+    ``library`` is LiteRT's, ``model`` the landmark model. Yields each of ``PIXELS``, and seconds by frame: ``alone``
+    for the model on an input that is ready, ``following`` for a frame, and ``warp`` for the crop in it.
     """
+    make()
     about = json.loads((sequence / "sequence.json").read_text())
     face = about["face"]
     numbers = [face["score"], *face["box"], *(number for point in face["keypoints"] for number in point)]
@@ -73,13 +78,13 @@ def follow(sequence: Path, frames: int, library: Path, model: Path, pixels: str 
     with tempfile.TemporaryDirectory() as folder:
         result, said = Path(folder) / "result.txt", Path(folder) / "arguments.txt"
         bridge = _bridge(Path(folder) / "libnative_model.so")
-        files = (result, bridge, library, model, sequence / f"{pixels}.raw")
-        said.write_text("\n".join(map(str, (*files, pixels == "rgba", *size, frames, WARM_UP, *numbers))))
-        command = ["mvn", "-B", "-q", "exec:exec@follow", "-Dsdkgen.sources=none", f"-Dsdkgen.following={said}"]
-        subprocess.run(command, cwd=HERE, check=True)
-        printed = result.read_text()
-    rows = [[int(word) / 1e9 for word in line.split()] for line in printed.splitlines()]
-    return dict(zip(("alone", "following", "warp"), map(list, zip(*rows, strict=True)), strict=True))
+        for pixels in PIXELS:
+            files = (result, bridge, library, model, sequence / f"{pixels}.raw")
+            said.write_text("\n".join(map(str, (*files, pixels == "rgba", *size, frames, WARM_UP, *numbers))))
+            command = ["mvn", "-B", "-q", "exec:exec@follow", "-Dsdkgen.sources=none", f"-Dsdkgen.following={said}"]
+            subprocess.run(command, cwd=HERE, check=True)
+            rows = [[int(word) / 1e9 for word in line.split()] for line in result.read_text().splitlines()]
+            yield pixels, dict(zip(("alone", "following", "warp"), map(list, zip(*rows, strict=True)), strict=True))
 
 
 def _bridge(target: Path) -> Path:

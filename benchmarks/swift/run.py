@@ -13,7 +13,7 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,8 @@ GOLDEN = CHECKOUT / "tests" / "golden"
 MODEL = "blazeface-front"
 SCRATCH = ".build-benchmark"
 RELEASE = f"{SCRATCH}/release"
+PIXELS = ("bgra", "nv12")
+"""What Swift's crop is timed on in ``follow``."""
 SCENES = {"no face": "no-face", "one face": "astronaut", "50 overlapping boxes": "overlaps"}
 
 
@@ -72,20 +74,20 @@ def swift() -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def follow(sequence: Path, frames: int, library: Path, model: Path, pixels: str = "bgra") -> dict[str, list[float]]:
-    """Return the seconds that each frame of a sequence took, of the landmark model alone and in following a face.
+def follow(sequence: Path, frames: int, library: Path, model: Path) -> Iterator[tuple[str, dict[str, list[float]]]]:
+    """Yield kinds of pixels, and the seconds that each frame took of the landmark model alone and in following a face.
 
-    ``sequence`` is a folder with ``sequence.json`` and the frames, ``bgra.raw`` or ``nv12.raw`` as ``pixels`` says;
-    ``library`` is libLiteRt.so and ``model`` the landmark model's .tflite file. LiteRT has one thread. ``alone`` is the
-    model on an input that is ready, ``following`` all that is done with a frame, and ``warp`` its crop. 60 frames
-    before do not count. Raises ``subprocess.CalledProcessError`` if the face is lost.
+    ``sequence`` is a folder with ``sequence.json`` and the frames, in a file for each of ``PIXELS``; ``library`` is
+    libLiteRt.so and ``model`` the landmark model's .tflite file. LiteRT has one thread. ``alone`` is the model on an
+    input that is ready, ``following`` all that is done with a frame, and ``warp`` its crop. 60 frames before do not
+    count. Raises ``subprocess.CalledProcessError`` if the face is lost.
     """
     tool_chain, folder = _built("FollowBenchmark")
     sequence, library, model = sequence.resolve(), library.resolve(), model.resolve()
-    command = [f"{RELEASE}/FollowBenchmark", str(sequence), str(frames), str(library), str(model), pixels]
-    done = tool_chain.run(command, folder, binds=[sequence, library.parent, model.parent])
-    found: dict[str, list[float]] = json.loads(done.stdout)
-    return found
+    for pixels in PIXELS:
+        command = [f"{RELEASE}/FollowBenchmark", str(sequence), str(frames), str(library), str(model), pixels]
+        done = tool_chain.run(command, folder, binds=[sequence, library.parent, model.parent])
+        yield pixels, json.loads(done.stdout)
 
 
 def _built(*products: str) -> tuple[Swift, Path]:

@@ -112,6 +112,7 @@ open class Cropping : Timed() {
         return crop
     }
 
+    /** Reads YUV whatever the library reads. */
     @Benchmark
     fun plainPort(): FloatArray = with(camera) { plain.crop(y, u, v, 1280, 720, 90, region) }
 }
