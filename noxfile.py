@@ -54,13 +54,19 @@ def tests(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def wheel(session: nox.Session) -> None:
-    """Build the wheel, install it outside the tree, and use it there."""
-    session.install("build", *CONSTRAINTS)
+    """Build the wheel and use it outside the tree, with packages of its own; under ``--no-venv`` with the caller's."""
+    install(session, "build")
     with tempfile.TemporaryDirectory() as folder:
         session.run("python", "-m", "build", "--wheel", "--outdir", folder, str(ROOT))
         (file,) = Path(folder).glob("*.whl")
-        session.install(f"{file}[convert]", *CONSTRAINTS)
+        site = Path(folder) / "site"
+        session.run("python", "-m", "pip", "install", "-q", "--no-deps", "--target", str(site), str(file))
+        install(session, f"{file}[convert]")
         session.chdir(folder)
+        session.env["PYTHONPATH"] = str(site)
+        where = session.run("python", "-c", "import sdkgen; print(sdkgen.__file__)", silent=True)
+        if not str(where).startswith(str(site)):
+            session.error(f"Not the wheel's package is in use, but {where}")
         session.run("sdkgen", "models", "list")
         for target in ("android", "ios", "onnx"):
             session.run("sdkgen", "build", "--target", target, "--out", target)

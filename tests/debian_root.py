@@ -20,6 +20,21 @@ from sdkgen import cache
 from sdkgen.files import sha256_json
 
 SUITE = "trixie"
+# $0 is the root, $1 how many pairs of source and place follow to be bound, the rest what to run.
+ENTER = """
+set -e
+mount -t tmpfs tmpfs "$0/tmp"
+pairs=$1
+shift
+while [ "$pairs" -gt 0 ]; do
+    place="$0/${2#/}"
+    if [ -d "$1" ]; then mkdir -p "$place"; else mkdir -p "${place%/*}" && : >>"$place"; fi
+    mount --rbind "$1" "$place"
+    shift 2
+    pairs=$((pairs - 1))
+done
+exec chroot "$0" "$@"
+"""
 
 
 class RootError(RuntimeError):
@@ -70,22 +85,16 @@ def wrap(
     env: Mapping[str, str] | None = None,
     cwd: str = "/",
 ) -> list[str]:
-    """Return the command line that runs ``command`` in ``root``; for callers that stream its output."""
+    """Return the command line that runs ``command`` in ``root``; for callers that stream its output.
+
+    What the command leaves in /tmp is gone when it ends.
+    """
     mounts = {Path("/proc"): "/proc", Path("/dev"): "/dev", Path("/sys"): "/sys", **(binds or {})}
-    script = ["set -e"]
-    arguments: list[str] = []
-    for source, inside in mounts.items():
-        place = root / inside.lstrip("/")
-        _make_mount_point(place, folder=source.is_dir())
-        arguments += [str(source.resolve()), str(place)]
-        script.append(f'mount --rbind "${{{len(arguments) - 1}}}" "${{{len(arguments)}}}"')
-    script.append(f"shift {len(arguments)}")
-    script.append('exec chroot "$@"')
+    pairs = [part for source, inside in mounts.items() for part in (str(source.resolve()), inside)]
     inside_env = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root", "LANG": "C.UTF-8", **(env or {})}
+    environment = ["/usr/bin/env", "-i", *(f"{key}={value}" for key, value in inside_env.items())]
     enter = ["sh", "-c", 'cd "$0" && exec "$@"', cwd, *command]
-    settings = [f"{key}={value}" for key, value in inside_env.items()]
-    chroot = [str(root), "/usr/bin/env", "-i", *settings, *enter]
-    return [*_namespace(), "sh", "-c", "; ".join(script), "sh", *arguments, *chroot]
+    return [*_namespace(), "sh", "-c", ENTER, str(root), str(len(mounts)), *pairs, *environment, *enter]
 
 
 def _namespace() -> list[str]:
@@ -104,7 +113,6 @@ def _make(target: Path, packages: Sequence[str]) -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise RootError(f"mmdebstrap failed: {' | '.join(done.stderr.strip().splitlines()[-5:])}")
-        # Mount points for files and folders are made by whoever runs a command, who may not be the root's owner.
         work.rename(target)
     finally:
         if work.exists():
@@ -114,17 +122,6 @@ def _make(target: Path, packages: Sequence[str]) -> None:
 def _remove(folder: Path) -> None:
     """Delete a half-made root; its files belong to subordinate ids where an ordinary user made it."""
     subprocess.run([*_namespace(), "rm", "-rf", "--one-file-system", str(folder)], check=False)
-
-
-def _make_mount_point(place: Path, *, folder: bool) -> None:
-    if place.exists():
-        return
-    make = (
-        ["mkdir", "-p", str(place)]
-        if folder
-        else ["sh", "-c", 'mkdir -p "$(dirname "$1")" && : > "$1"', "sh", str(place)]
-    )
-    subprocess.run([*_namespace(), *make], check=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -18,6 +20,30 @@ def test_command_line_binds_before_it_enters(tmp_path: Path) -> None:
     assert line.index(str(source)) < line.index("/usr/bin/env")
     assert "A=b c" in line
     assert line[-2:] == ["ls", "/inside"]
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("unshare") is None, reason="mounting needs Linux and the rights of root"
+)
+def test_command_sees_what_is_bound_and_leaves_nothing(tmp_path: Path) -> None:
+    root, folder, file = tmp_path / "root", tmp_path / "data", tmp_path / "file"
+    for inside in ("proc", "dev", "sys", "tmp", "usr"):
+        (root / inside).mkdir(parents=True)
+    for link in ("bin", "lib", "lib64", "sbin"):
+        (root / link).symlink_to(f"usr/{link}")
+    folder.mkdir()
+    file.write_text("one file")
+    script = 'echo left >/tmp/left && cat /tmp/a/file && pwd && echo "$A" >out'
+    done = debian_root.run_in(
+        root,
+        ["sh", "-c", script],
+        binds={Path("/usr"): "/usr", folder: "/tmp/data", file: "/tmp/a/file"},
+        env={"A": "b c"},
+        cwd="/tmp/data",
+    )
+    assert done.stdout == "one file/tmp/data\n"
+    assert (folder / "out").read_text() == "b c\n"
+    assert list((root / "tmp").iterdir()) == []
 
 
 def test_failed_root_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
