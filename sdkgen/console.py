@@ -1,6 +1,7 @@
 """The terminal: results on standard output, everything said meanwhile on standard error.
 
-Text that comes from outside (a device, a file name) goes through ``safe`` before it is printed with markup.
+Text may come from outside (a device, a file name). Errors, warnings and notes are plain text whose control characters
+are made visible; what is printed with markup goes through ``safe`` first.
 """
 
 from __future__ import annotations
@@ -25,7 +26,16 @@ err = Console(stderr=True, highlight=False)
 
 def safe(text: object) -> str:
     """Return ``text`` with control characters made visible and rich markup escaped."""
-    return escape("".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text)))
+    return escape(_visible(str(text)))
+
+
+def _visible(text: str) -> str:
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+
+
+def _said(text: str) -> str:
+    """Return plain text as it is printed: its first line, and any others indented, so that none passes for ours."""
+    return "\n    ".join(map(_visible, text.splitlines()))
 
 
 def print_json(value: Any) -> None:
@@ -36,21 +46,21 @@ def print_json(value: Any) -> None:
 
 def print_error(error: SdkgenError) -> None:
     """Print an error as: reference and message, then where, then what to do."""
-    err.print(Text.assemble(("error", "bold red"), f"[{error.reference}] ", error.message), soft_wrap=True)
+    err.print(Text.assemble(("error", "bold red"), f"[{error.reference}] ", _said(error.message)), soft_wrap=True)
     if error.context:
-        err.print(Text(f"  at: {error.context}", style="dim"), soft_wrap=True)
+        err.print(Text(f"  at: {_said(error.context)}", style="dim"), soft_wrap=True)
     if error.hint:
-        err.print(Text.assemble(("  fix: ", "bold"), error.hint), soft_wrap=True)
+        err.print(Text.assemble(("  fix: ", "bold"), _said(error.hint)), soft_wrap=True)
 
 
 def warn(message: str) -> None:
     """Print a warning on standard error."""
-    err.print(Text.assemble(("warning ", "bold yellow"), message), soft_wrap=True)
+    err.print(Text.assemble(("warning ", "bold yellow"), _said(message)), soft_wrap=True)
 
 
 def note(message: str) -> None:
     """Print a line of progress on standard error."""
-    err.print(Text(message, style="dim"), soft_wrap=True)
+    err.print(Text(_said(message), style="dim"), soft_wrap=True)
 
 
 @contextmanager
@@ -60,7 +70,7 @@ def status(message: str) -> Iterator[None]:
         note(message)
         yield
         return
-    with err.status(Text(message)):
+    with err.status(Text(_said(message))):
         yield
 
 

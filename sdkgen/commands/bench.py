@@ -104,7 +104,7 @@ def _run(job: Bench) -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not console.err.is_terminal:
-            serials = ", ".join(console.safe(found.serial) for found in job.devices)
+            serials = ", ".join(found.serial for found in job.devices)
             console.note(f"Measuring {len(job.cells)} cells, {job.settings.sessions} sessions each, on {serials}")
             job.run()
             return
@@ -274,7 +274,7 @@ def _devices(serials: list[str]) -> list[Found]:
             phones = [one for one in found if one.kind != "local"]
             for one in phones:
                 if not one.ready:
-                    console.warn(f"{console.safe(one.serial)} is {console.safe(one.state)} and left out. {one.remedy}")
+                    console.warn(f"{one.serial} is {one.state} and left out. {one.remedy}")
             chosen |= {one.serial: one for one in phones if one.ready}
         elif serial in by_serial:
             chosen[serial] = by_serial[serial]

@@ -199,6 +199,6 @@ def _print(report: dict[str, Any]) -> None:
     console.out.print(table)
     for faults in (report["unreadable"], report["data"]["labels"]):
         for kind, count in faults["counts"].items():
-            console.warn(f"{count} × {kind}, for instance {console.safe(faults['examples'][kind][0])}")
+            console.warn(f"{count} × {kind}, for instance {faults['examples'][kind][0]}")
     timing = report["timing"]
     console.note(f"{report['images']} images in {timing['seconds']:.1f} s, {timing['images_per_second']:.0f} a second")

@@ -177,7 +177,7 @@ def _put(text: str, out: Path | None) -> None:
         return
     with whole_file(out) as work:
         work.write_text(text, encoding="utf-8")
-    console.note(f"Wrote {console.safe(out)}")
+    console.note(f"Wrote {out}")
 
 
 def _check(report: Report, baseline: Report, allowed: float) -> None:
@@ -192,7 +192,7 @@ def _check(report: Report, baseline: Report, allowed: float) -> None:
             reference="nothing-to-compare",
         )
     for cell in missing(report, baseline):
-        console.warn(f"not measured this time: {console.safe(cell.name)}")
+        console.warn(f"not measured this time: {cell.name}")
     slower = [one for one in found if one.regressed(allowed)]
     for one in slower:
         low, high = one.ratio.low or 0.0, one.ratio.high or 0.0
@@ -203,7 +203,7 @@ def _check(report: Report, baseline: Report, allowed: float) -> None:
         )
     unsure = [one for one in found if one.ratio.low is None]
     for one in unsure:
-        console.warn(f"too few sessions to tell: {console.safe(one.cell.name)}")
+        console.warn(f"too few sessions to tell: {one.cell.name}")
     if slower:
         raise typer.Exit(1)
     console.note(f"No significant regression in {len(found) - len(unsure)} cells")

@@ -137,7 +137,7 @@ def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], 
     if left_out:
         console.warn(f"{left_out} frames were left out: by their times they do not come after the ones before them")
     if video.fault is not None:
-        console.warn(f"the video ends early, {console.safe(video.fault)}; the frames before are done")
+        console.warn(f"the video ends early, {video.fault}; the frames before are done")
 
 
 def _described(frame: TrackedFrame, names: Sequence[str]) -> dict[str, Any]:

@@ -153,7 +153,7 @@ def _maven_run(maven: str, work: Path, template: str, **values: Any) -> None:
         mark = "[ERROR] "
         faults = [line.removeprefix(mark) for line in done.stdout.splitlines() if line.startswith(mark)]
         raise SdkgenError(
-            f"the library could not be compiled: {console.safe(faults[0] if faults else done.stderr[-500:])}",
+            f"the library could not be compiled: {faults[0] if faults else done.stderr[-500:]}",
             context="--aar",
             hint="Check the connection to Maven's repositories, or build without --aar and let Gradle compile it.",
             reference="aar-failed",
