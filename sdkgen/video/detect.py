@@ -11,15 +11,17 @@ from sdkgen.detection.draw import annotate
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.types import Detection, Options
 from sdkgen.spec.model import ModelSpec
+from sdkgen.video.interrupt import Interruption
 from sdkgen.video.live import Live
 from sdkgen.video.reader import Frame, Video
 from sdkgen.video.writer import VideoWriter
 
 
 class VideoDetection:
-    """Detects faces in a video, frame by frame, as it is iterated; afterwards ``dropped`` and ``fault`` tell the rest.
+    """Detects faces in a video, frame by frame, as it is iterated in the process's main thread.
 
-    A file gives every frame unless ``realtime`` asks for its own pace; a camera always gives the newest one.
+    A file gives every frame unless ``realtime`` asks for its own pace; a camera always gives the newest one. Afterwards
+    ``dropped`` and ``fault`` tell the rest, and ``interrupted`` whether Ctrl-C ended what has an end of its own.
     """
 
     def __init__(
@@ -33,25 +35,27 @@ class VideoDetection:
         self._draw = draw
         self.dropped = 0
         self.fault: str | None = None
+        self.interrupted = False
 
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
-        """Yield each frame with its faces, best first, until the end or an interruption.
+        """Yield each frame with its faces, best first, until the end or Ctrl-C.
 
         Raises ``ImageError`` where there is no video, ``OutputError`` where the drawn one cannot be written.
         """
         with ExitStack() as stack:
             video = stack.enter_context(Video(self._source))
             live = stack.enter_context(Live(video)) if video.camera or self._realtime else None
+            interruption = stack.enter_context(Interruption())
             writer = stack.enter_context(VideoWriter(self._draw, video.rate)) if self._draw else None
             try:
-                for frame in live or video:
+                for frame in interruption.until(live or video):
                     faces = detect(frame.pixels, self._backend, self._spec, self._options)
                     if writer is not None:
                         writer.write(annotate(frame.pixels, faces), frame.seconds)
                     yield frame, faces
-            except (GeneratorExit, KeyboardInterrupt):
-                # Whoever stops early, above all at a camera that has no end, keeps what has been drawn.
-                pass
+            except GeneratorExit:
+                pass  # Whoever stops early keeps what has been drawn.
             finally:
                 self.dropped = live.dropped if live else 0
                 self.fault = video.fault
+                self.interrupted = interruption.asked and not video.camera

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -104,3 +108,28 @@ def test_annotated_copies_clash_with_nothing(tmp_path: Path) -> None:
     names = [target.name for target in _targets(images, tmp_path) if target is not None]
     assert names == ["a-2.png", "a-3.png", "a-2-2.png"]
     assert _targets(images, None) == [None, None, None]
+
+
+def test_an_interrupted_video_ends_with_what_was_done_whole(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    video, drawn = tmp_path / "long.mkv", tmp_path / "drawn.mp4"
+    with av.open(str(video), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 128, 128, "yuv420p"
+        for _ in range(6000):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((128, 128, 3), np.uint8), format="rgb24")))
+        container.mux(stream.encode(None))
+    command = [sys.executable, "-m", "sdkgen", "detect", "--video", str(video), "--draw", str(drawn), "--json"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while len(list(tmp_path.iterdir())) == 1 and process.poll() is None:
+        time.sleep(0.01)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGINT)
+    said, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    found = json.loads(said)
+    assert 0 < len(found["frames"]) < 6000
+    assert f"Interrupted; {len(found['frames'])} frames are done" in err
+    with av.open(str(drawn)) as container:
+        assert sum(1 for _ in container.decode(video=0)) == len(found["frames"])
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["drawn.mp4", "long.mkv"]

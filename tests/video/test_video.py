@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import sdkgen.video.detect
 from sdkgen.detection.types import Array, Options, RawOutputs
 from sdkgen.errors import ImageError, UsageError
 from sdkgen.spec.registry import load_model
@@ -23,7 +26,7 @@ FRONT = load_model("blazeface-front")
 
 def _picture(index: int) -> Any:
     """Return a frame that tells its number by its brightness, and its upright corner by a white patch."""
-    pixels = np.full((SIZE[1], SIZE[0], 3), 20 + 8 * index, np.uint8)
+    pixels = np.full((SIZE[1], SIZE[0], 3), 20 + 8 * (index % 29), np.uint8)
     pixels[:16, :24] = 255
     return pixels
 
@@ -188,6 +191,32 @@ def test_detection_draws_what_it_was_left_at(tmp_path: Path) -> None:
     pairs.close()
     with Video(str(tmp_path / "o.mp4")) as video:
         assert len(list(video)) == 4
+
+
+class _Camera(Video):
+    """A file in the place of a camera."""
+
+    def __init__(self, source: str) -> None:
+        super().__init__(source)
+        self.camera = True
+
+
+@pytest.mark.parametrize("kind", [Video, _Camera])
+def test_detection_ends_with_the_frame_it_was_interrupted_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: type[Video]
+) -> None:
+    monkeypatch.setattr(sdkgen.video.detect, "Video", kind)
+    source, drawn = str(_write(tmp_path / "v.mp4", 2000)), tmp_path / "o.mp4"
+    found = VideoDetection(source, _Blind(), FRONT, Options.of(FRONT.detector), realtime=False, draw=drawn)
+    count = 0
+    for _ in found:
+        count += 1
+        if count == 3:
+            os.kill(os.getpid(), signal.SIGINT)
+    assert count == 3
+    assert found.interrupted is (kind is Video)
+    with Video(str(drawn)) as video:
+        assert len(list(video)) == 3
 
 
 def test_detection_at_the_file_s_own_pace_drops_frames(tmp_path: Path) -> None:
