@@ -18,6 +18,7 @@ from sdkgen.render import aar, manifest
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
 from sdkgen.spec.model import ModelSpec
+from sdkgen.weights import fetch
 
 Target: TypeAlias = Literal["ios", "android", "onnx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
@@ -158,7 +159,7 @@ def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple
     return SdkContext(
         name=request.name,
         package=request.package,
-        spec=request.spec,
+        spec=fetch.described(request.spec, request.weights),
         artifacts=tuple(artifact.record for artifact in detector),
         landmarker=request.landmarker,
         landmarker_artifacts=tuple(artifact.record for artifact in landmarker),
@@ -182,7 +183,7 @@ def _manifest(
         pipeline=context.pipeline,
         target=request.target,
         runtime=context.runtime,
-        trained=request.spec.trained or request.weights is not None,
+        trained=context.spec.trained,
         outputs_layout=context.layout,
         artifacts=artifacts,
         tools=context.tools,

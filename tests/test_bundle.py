@@ -55,6 +55,24 @@ def test_same_inputs_same_bytes(run: Run, tmp_path: Path, target: str) -> None:
     assert digests[0] == digests[1]
 
 
+@pytest.mark.parametrize("target", ["ios", "android", "onnx"])
+def test_weights_of_the_user_s_own_are_credited_to_nobody(run: Run, tmp_path: Path, target: str) -> None:
+    released, own = fetch.path_of(load_model("blazeface-front")), tmp_path / "own.tflite"
+    assert released is not None
+    own.write_bytes(released.read_bytes() + b"own")
+    assert run("build", "--target", target, "--out", tmp_path / "released").returncode == 0
+    done = run("build", "--target", target, "--out", tmp_path / "out", "--weights", own, "--trust-weights", "--json")
+    assert done.returncode == 0, done.stderr
+    assert {artifact["weights_sha256"] for artifact in json.loads(done.stdout)["artifacts"]} == {sha256_path(own)}
+    assert sha256_path(own) in (tmp_path / "out" / "NOTICE").read_text()
+    assert _crediting(tmp_path / "released") > {"NOTICE"}  # the model itself too
+    assert _crediting(tmp_path / "out") == set()
+
+
+def _crediting(bundle: Path) -> set[str]:
+    return {file.name for file in bundle.rglob("*") if file.is_file() and b"Google LLC" in file.read_bytes()}
+
+
 def test_rebuilds_come_from_the_cache_without_torch(run: Run, tmp_path: Path) -> None:
     assert run("build", "--target", "onnx", "--out", tmp_path / "a").returncode == 0
     code = (

@@ -57,8 +57,8 @@ def convert(
         converter = import_module(f"sdkgen.convert.{form}")
         with console.status(f"Converting {spec.name} to {form}, {precision}"):
             network = load(spec, weights, trust=trust)
-            told = {"weights_sha256": weights_sha256} if form == "coreml" else {}
-            converter.convert(network, spec, folder / name, precision=precision, layout=layout, **options, **told)
+            told = fetch.described(spec, weights)
+            converter.convert(network, told, folder / name, precision=precision, layout=layout, **options)
         ops, inputs, outputs = converter.describe(folder / name)
         record = ArtifactRecord(
             path=name,
@@ -72,7 +72,7 @@ def convert(
             inputs=inputs,
             outputs=outputs,
             weights_sha256=weights_sha256,
-            trained=spec.trained or weights is not None,
+            trained=told.trained,
         )
         (folder / _RECORD).write_text(record.model_dump_json(indent=1))
 

@@ -54,7 +54,8 @@ def convert(network: nn.Module, spec: ModelSpec, target: Path, *, precision: Pre
             raise ConvertError("ONNX export gave no model", context=spec.name)
         if precision == "fp16":
             _store_in_half(model)
-        model.doc_string = f"{spec.title}. {spec.summary} Weights: {spec.weights.author}, {spec.weights.licence}."
+        credit = f" Weights: {spec.weights.author}, {spec.weights.licence}." if spec.weights.author else ""
+        model.doc_string = f"{spec.title}. {spec.summary}{credit}"
         model.producer_name, model.producer_version = "sdkgen", ""
         onnx.checker.check_model(model, full_check=True)
     except (RuntimeError, ValueError, onnx.checker.ValidationError) as error:

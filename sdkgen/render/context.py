@@ -15,6 +15,7 @@ from sdkgen.spec.model import ModelSpec
 class SdkContext(BaseModel):
     """One SDK: its names, its models and the artifacts it ships.
 
+    ``spec`` tells whose the weights are, as ``weights.fetch.described`` has it.
     ``landmarker`` and its artifacts are there where the SDK tracks faces and does not only detect them.
     ``name`` is the product (a Swift module, a Gradle project); ``package`` the reverse-domain identifier.
     ``weights`` and ``trust`` are as in ``network.load``: what the golden input is computed with.

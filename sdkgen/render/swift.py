@@ -116,8 +116,6 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
     detector = [_resource(name, artifact) for name, artifact in models if artifact.record.model == spec.name]
     landmarker = [_resource(name, artifact) for name, artifact in models if artifact.record.model != spec.name]
     return {
-        "trained": record.trained,
-        "weights_sha256": record.weights_sha256,
         "grids": [
             {
                 "rows": spec.input.height // grid.stride,

@@ -191,7 +191,7 @@ class WheelSpec(Strict):
 
 
 class WeightsSpec(Strict):
-    """The released file: what it is, whose it is, and where it can be had."""
+    """The weights' file: what it is, whose it is, where it can be had; of a file that a user gave, only the first."""
 
     sha256: Sha256
     bytes: Count

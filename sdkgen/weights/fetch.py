@@ -63,6 +63,18 @@ def verify(spec: ModelSpec, path: Path) -> None:
         _check(spec.name, spec.weights, read(path), str(path))
 
 
+def described(spec: ModelSpec, given: Path | None) -> ModelSpec:
+    """Return the spec with what is known of its weights; of a file that is not the released one, neither whose nor how.
+
+    Raises ``WeightsError`` if ``given`` cannot be read.
+    """
+    data = read(given) if given is not None else b""
+    if given is None or (digest := sha256_bytes(data)) == spec.weights.sha256:
+        return spec
+    own = WeightsSpec(sha256=digest, bytes=len(data), licence="", author="", origin="")
+    return spec.model_copy(update={"weights": own})
+
+
 def read(path: Path) -> bytes:
     """Return the bytes of a weights file; raises ``WeightsError`` if it cannot be read."""
     try:

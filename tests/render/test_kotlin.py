@@ -16,6 +16,7 @@ from sdkgen.files import files_below, sha256_path
 from sdkgen.render import kotlin, selftest
 from sdkgen.render.context import SdkContext
 from sdkgen.spec.registry import LANDMARKER, load_model
+from sdkgen.weights.fetch import described
 
 GOLDEN = Path(__file__).parents[1] / "kotlin" / "golden-tree.json"
 """sha256 of every file of the bundle around a stand-in model; python -m tests.render.test_kotlin writes it anew."""
@@ -165,6 +166,18 @@ def test_manifest_asks_for_the_opencl_libraries_without_requiring_them(tmp_path:
         "libOpenCL-pixel.so": "false",
         "libOpenCL-car.so": "false",
     }
+
+
+def test_a_model_without_public_weights_is_trained_with_those_of_the_user(tmp_path: Path) -> None:
+    own = tmp_path / "own.tflite"
+    own.write_bytes(b"weights")
+    made = stand_in(tmp_path, model="blazeface-paper")
+    context = context_of(made)
+    kotlin.render(context, (made,), tmp_path / "seeded")
+    kotlin.render(context.model_copy(update={"spec": described(context.spec, own)}), (made,), tmp_path / "own")
+    seeded, given = ((tmp_path / name / "README.md").read_text() for name in ("seeded", "own"))
+    assert "The weights are random" in seeded
+    assert "The weights are random" not in given
 
 
 def test_assets_are_kept_apart_by_package(tmp_path: Path) -> None:

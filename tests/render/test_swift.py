@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import plistlib
 import re
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +13,7 @@ from sdkgen.errors import UsageError
 from sdkgen.files import sha256_path
 from sdkgen.render import selftest, swift
 from sdkgen.spec.registry import load_model
+from sdkgen.weights.fetch import described
 from tests.swift import golden
 
 
@@ -101,8 +101,8 @@ def test_package_of_own_weights_knows_its_model_by_them(tmp_path: Path, model: s
     own = tmp_path / "own.tflite"
     own.write_bytes(b"weights")
     made = golden.artifact(tmp_path, model, "fp16")
-    made = replace(made, record=made.record.model_copy(update={"weights_sha256": sha256_path(own), "trained": True}))
-    context = golden.context(model, (made,)).model_copy(update={"weights": own})
+    spec = described(load_model(model), own)
+    context = golden.context(model, (made,)).model_copy(update={"weights": own, "spec": spec})
     swift.render(context, (made,), tmp_path / "out")
     text = (tmp_path / "out/Sources/BlazeFaceCore/ModelSpecification+Shipped.swift").read_text()
     assert f'weightsSHA256: "{sha256_path(own)}"' in text

@@ -34,15 +34,12 @@ def convert(
     layout: Layout = "standard",
     image_input: bool = True,
     weights_bits: int | None = None,
-    weights_sha256: str | None = None,
 ) -> None:
     """Write ``network`` to the folder ``target`` as an ML Program; the same arguments yield the same bytes.
 
     The input is an RGB image (Core ML converts any pixel buffer, BGRA included; scale and bias are inside the model),
     or with ``image_input`` off a float32 array (1, 3, H, W) in the model's input range. Outputs are float32 arrays,
     whatever ``precision`` the arithmetic has. ``weights_bits`` compresses the weights to 8 or 6 bits.
-    ``weights_sha256`` is of the file that the network's weights are from, which the metadata names; by default the
-    spec's own.
 
     Raises ``ConvertError`` if the network cannot be converted, ``OutputError`` if ``target`` cannot be written.
     """
@@ -75,7 +72,7 @@ def convert(
         if weights_bits is not None:
             model = compressed(model, weights_bits)
         _describe_to_reader(model, spec, layout=layout, image_input=image_input)
-        model.user_defined_metadata["sdkgen.weights.sha256"] = weights_sha256 or spec.weights.sha256
+        model.user_defined_metadata["sdkgen.weights.sha256"] = spec.weights.sha256
         package.write(model, target)
 
 
