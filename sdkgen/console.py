@@ -7,8 +7,11 @@ are made visible; what is printed with markup goes through ``safe`` first.
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -61,6 +64,20 @@ def warn(message: str) -> None:
 def note(message: str) -> None:
     """Print a line of progress on standard error."""
     err.print(Text(_said(message), style="dim"), soft_wrap=True)
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Keep what native libraries write to standard error of themselves off the terminal while the block runs."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with Path(os.devnull).open("wb") as sink:
+        os.dup2(sink.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 @contextmanager

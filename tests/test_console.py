@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sdkgen import console
@@ -32,3 +34,13 @@ def test_warnings_and_notes_do_the_same(say: object, capsys: pytest.CaptureFixtu
 def test_text_amid_markup_is_escaped_and_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     console.out.print(f"[bold]{console.safe(HOSTILE)}[/]", soft_wrap=True)
     assert capsys.readouterr().out == r"\x1b[31m[bold]red\x0d\x0a  fix: rm -rf /\x9b2J" + "\n"
+
+
+def test_native_libraries_are_unheard_for_the_while(capfd: pytest.CaptureFixture[str]) -> None:
+    os.write(2, b"before\n")
+    with console.unheard():
+        os.write(2, b"meanwhile\n")
+    with pytest.raises(ValueError, match="x"), console.unheard():
+        raise ValueError("x")
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "before\nafter\n"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sdkgen import console
 from sdkgen.detection.types import Array, RawOutputs
 from sdkgen.errors import BackendError, MissingExtraError
 from sdkgen.spec.model import ModelSpec
@@ -27,8 +28,9 @@ class LiteRtBackend:
             raise MissingExtraError("ai-edge-litert") from error
         resolver = OpResolverType.AUTO if delegates else OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
         try:
-            self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=resolver)
-            self._interpreter.allocate_tensors()
+            with console.unheard():  # "Created TensorFlow Lite XNNPACK delegate for CPU."
+                self._interpreter = Interpreter(str(path), num_threads=threads, experimental_op_resolver_type=resolver)
+                self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise BackendError(
                 f"LiteRT refuses the file: {error}", context=str(path), hint="Build it again."

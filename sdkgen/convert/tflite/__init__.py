@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
-import sys
-import tempfile
 import warnings
 from collections import Counter
 from collections.abc import Iterator
@@ -14,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sdkgen import console
 from sdkgen.artifact import Layout, Precision, TensorRecord
 from sdkgen.convert import flatbuffer, flatbuffer_passes
 from sdkgen.convert.heads import output_names
@@ -78,17 +76,10 @@ def lowered(module: nn.Module, spec: ModelSpec) -> bytes:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep what the converter's Python and C++ say about themselves off the terminal."""
-    with warnings.catch_warnings(), tempfile.TemporaryFile() as sink:
+    python = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with warnings.catch_warnings(), console.unheard(), python[0], python[1]:
         warnings.simplefilter("ignore")
-        sys.stderr.flush()
-        kept = os.dup(2)
-        try:
-            os.dup2(sink.fileno(), 2)
-            with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-                yield
-        finally:
-            os.dup2(kept, 2)
-            os.close(kept)
+        yield
 
 
 def describe(path: Path) -> Description:
