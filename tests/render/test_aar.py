@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from sdkgen import console
 from sdkgen.errors import SdkgenError
 from sdkgen.files import sha256_bytes, sha256_path
 from sdkgen.render import aar, kotlin, selftest
@@ -118,7 +119,9 @@ def test_missing_tool_chain_is_said_with_the_remedy(tmp_path: Path, monkeypatch:
     assert not (tmp_path / "x.aar").exists()
 
 
-def test_failing_compiler_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_compiler_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     artifact = stand_in(tmp_path)
     monkeypatch.setattr(aar, "_maven", lambda: "mvn")
     failed = subprocess.CompletedProcess([], 1, stdout="[INFO] fine\n[ERROR] Foo.kt:1 \x1b[31mno\n", stderr="")
@@ -126,5 +129,6 @@ def test_failing_compiler_leaves_nothing_behind(tmp_path: Path, monkeypatch: pyt
     with pytest.raises(SdkgenError, match=r"Foo\.kt:1") as caught:
         aar.make_aar(context_of(artifact), tmp_path, tmp_path / "x.aar")
     assert caught.value.reference == "aar-failed"
-    assert "\x1b" not in caught.value.message
+    console.print_error(caught.value)
+    assert r"Foo.kt:1 \x1b[31mno" in capsys.readouterr().err
     assert not (tmp_path / "x.aar").exists()
