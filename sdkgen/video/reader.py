@@ -33,8 +33,8 @@ class Video:
     """The frames of a file, or of a camera by its index ("0"), in order. Use as a context manager.
 
     ``camera`` tells which of the two it is, ``rate`` the frames a second, ``announced`` how many frames a file's
-    header promises (0 where it does not say). After the last frame, ``fault`` says why the source ended early, if it
-    did: a file that was cut off gives the frames before the cut.
+    header promises to show (0 where it does not say). After the last frame, ``fault`` says why the source ended early,
+    if it did: a file that was cut off gives the frames before the cut.
     """
 
     def __init__(self, source: str, *, device_format: str | None = None) -> None:
@@ -64,12 +64,16 @@ class Video:
         self._stream.thread_type = "AUTO"
         self.rate = float(self._stream.average_rate or self._stream.guessed_rate or 30)
         self.announced = int(self._stream.frames or 0)
+        if self.announced and "mp4" in self._container.format.name.split(","):
+            # An MP4 that was trimmed holds more than its edit list shows; its index, there from the start, knows.
+            self.announced = sum(not entry.is_discard for entry in self._stream.index_entries)
+        self._whole = 0
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame once; raises ``ImageError`` if there is not one that can be decoded."""
         index = 0
         begin: float | None = None
-        frames = self._container.decode(self._stream)
+        frames = self._decoded()
         while True:
             try:
                 frame: VideoFrame | None = next(frames, None)
@@ -89,8 +93,14 @@ class Video:
                 context=self.source,
                 hint="The file is damaged or empty: get it again.",
             )
-        if self.fault is None and index < self.announced:
-            self.fault = f"after {index} of {self.announced} frames"
+        if self.fault is None and self._whole < self.announced:
+            self.fault = f"after {self._whole} of {self.announced} frames"
+
+    def _decoded(self) -> Iterator[VideoFrame]:
+        """Yield every frame that is to be shown, counting those whose data is there to the last byte."""
+        for packet in self._container.demux(self._stream):
+            self._whole += packet.size > 0 and not (packet.is_corrupt or packet.is_discard)
+            yield from packet.decode()
 
     def __enter__(self) -> Video:
         return self

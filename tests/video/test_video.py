@@ -31,12 +31,12 @@ def _picture(index: int) -> Any:
     return pixels
 
 
-def _write(path: Path, frames: int = 20, *, codec: str = "mpeg4", rate: int = 25) -> Path:
-    with av.open(str(path), "w") as container:
+def _write(path: Path, frames: int = 20, *, codec: str = "mpeg4", rate: int = 25, gop: int = 1) -> Path:
+    """Write a video with its index in front, if it has one; with a ``gop`` of 1 each picture stands for itself."""
+    with av.open(str(path), "w", options={"movflags": "faststart"} if path.suffix == ".mp4" else {}) as container:
         stream = container.add_stream(codec, rate=rate)
         stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
-        # Whole pictures only, so that each stands for itself.
-        stream.codec_context.gop_size = 1
+        stream.codec_context.gop_size = gop
         for index in range(frames):
             container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(index), format="rgb24")))
         container.mux(stream.encode(None))
@@ -87,6 +87,45 @@ def test_a_file_whose_header_promises_more_says_so(tmp_path: Path) -> None:
     assert 0 < count < 20
     assert video.fault is not None
     assert f"after {count}" in video.fault
+
+
+def _trimmed(path: Path, start: int, frames: int) -> bytes:
+    """Return an MP4 of 25 frames a second whose edit list shows so many ``frames`` from ``start`` on."""
+    data = bytearray(path.read_bytes())
+    scale = int.from_bytes(data[(at := data.index(b"mdhd") + 16) : at + 4])
+    edit = data.index(b"elst") + 12
+    data[edit : edit + 4] = (frames * 1000 // 25).to_bytes(4)
+    data[edit + 4 : edit + 8] = (start * scale // 25).to_bytes(4)
+    return bytes(data)
+
+
+@pytest.mark.parametrize("gop", [1, 5])
+@pytest.mark.parametrize(("start", "count"), [(3, 17), (12, 8), (0, 8), (7, 6)])
+def test_a_whole_file_that_was_trimmed_does_not_end_early(tmp_path: Path, gop: int, start: int, count: int) -> None:
+    path = tmp_path / "v.mp4"
+    path.write_bytes(_trimmed(_write(path, gop=gop), start, count))
+    with Video(str(path)) as video:
+        frames = list(video)
+    shown = [20 + 8 * (start + index) for index in range(count)]
+    assert [int(frame.pixels[40, 60, 0]) for frame in frames] == pytest.approx(shown, abs=4)
+    assert (video.announced, video.fault) == (count, None)
+
+
+@pytest.mark.parametrize("trim", [False, True])
+@pytest.mark.parametrize("lost", [0, 1, 8])
+def test_a_file_that_was_cut_says_so_trimmed_or_not(tmp_path: Path, lost: int, *, trim: bool) -> None:
+    """Cut by its last byte, by its last picture, by many."""
+    path = tmp_path / "v.mp4"
+    whole = _write(path).read_bytes()
+    with av.open(str(path)) as container:
+        sizes = [packet.size for packet in container.demux(video=0) if packet.size]
+    if trim:
+        whole = _trimmed(path, 6, 14)
+    path.write_bytes(whole[: -sum(sizes[-lost:]) if lost else -1])
+    with Video(str(path)) as video:
+        assert list(video)
+    promised = 14 if trim else 20
+    assert video.fault == f"after {promised - max(lost, 1)} of {promised} frames"
 
 
 @pytest.mark.parametrize(("quarters", "corner"), [(1, (0, -1)), (2, (-1, -1)), (3, (-1, 0))])
