@@ -58,7 +58,7 @@ def track(
         smoothing = Smoothing() if smooth else None
         tracker = FaceTracker((specs[0], runtimes[0]), (specs[1], runtimes[1]), maximum_faces, smoothing=smoothing)
         rate, camera, frames = _frames(sources, stack)
-        writer = stack.enter_context(VideoWriter(draw, rate)) if draw is not None else None
+        writer = stack.enter_context(VideoWriter(draw, rate, sources)) if draw is not None else None
         tell = stack.enter_context(_json_list()) if json else None
         with Interruption() as interruption:
             for about, frame in interruption.until(frames):

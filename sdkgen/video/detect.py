@@ -40,13 +40,14 @@ class VideoDetection:
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
         """Yield each frame with its faces, best first, until the end or Ctrl-C.
 
-        Raises ``ImageError`` where there is no video, ``OutputError`` where the drawn one cannot be written.
+        Raises ``ImageError`` where there is no video, ``OutputError`` where the drawn one cannot be written,
+        ``UsageError`` where it would replace the other.
         """
         with ExitStack() as stack:
             video = stack.enter_context(Video(self._source))
             live = stack.enter_context(Live(video)) if video.camera or self._realtime else None
             interruption = stack.enter_context(Interruption())
-            writer = stack.enter_context(VideoWriter(self._draw, video.rate)) if self._draw else None
+            writer = stack.enter_context(VideoWriter(self._draw, video.rate, [self._source])) if self._draw else None
             try:
                 for frame in interruption.until(live or video):
                     faces = detect(frame.pixels, self._backend, self._spec, self._options)

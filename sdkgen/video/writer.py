@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
@@ -12,30 +13,44 @@ import numpy as np
 from PIL import Image
 
 from sdkgen.detection.preprocess import Bytes
-from sdkgen.errors import MissingExtraError, UsageError
+from sdkgen.errors import MissingExtraError, OutputError, UsageError
 from sdkgen.files import whole_file
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
-_CODECS = ("libx264", "libopenh264", "mpeg4")
+_CODECS = ("libx264", "libopenh264")
 _TICKS = 90_000
 
 
 class VideoWriter:
-    """An H.264 file that appears whole or not at all. Use as a context manager.
+    """An H.264 file that appears whole or not at all: without a frame, not at all. Use as a context manager.
 
     All frames get the size of the first, cut to even sides as the codec asks.
     """
 
-    def __init__(self, target: Path, rate: float) -> None:
-        """Prepare to write ``target``, about ``rate`` frames a second; raises ``UsageError`` for an unknown suffix."""
+    def __init__(self, target: Path, rate: float, sources: Sequence[str] = ()) -> None:
+        """Prepare to write ``target``, about ``rate`` frames a second, made from ``sources``.
+
+        Raises ``UsageError`` for an unknown suffix, and where it would replace one of ``sources``; ``OutputError``
+        where nothing encodes.
+        """
         if target.suffix.lower() not in FORMATS:
             known = ", ".join(FORMATS)
             raise UsageError(f"cannot write a video as {target.name}", hint=f"Give a file that ends in {known}.")
+        if any(_same(target, source) for source in sources):
+            hint = "Give --draw another file."
+            raise UsageError("the drawn video would replace what it is made from", context=str(target), hint=hint)
         try:
             import av
         except ImportError as error:
             raise MissingExtraError("av", "video") from error
-        self._av = av
+        codec = next((name for name in _CODECS if name in av.codecs_available), None)
+        if codec is None:
+            raise OutputError(
+                "this PyAV's FFmpeg has no encoder for H.264",
+                context=str(target),
+                hint="Install PyAV's own wheel, which has: pip install --force-reinstall --only-binary av av",
+            )
+        self._av, self._codec = av, codec
         self._target = target
         self._rate = Fraction(rate).limit_denominator(1001)
         self._stack = ExitStack()
@@ -44,13 +59,13 @@ class VideoWriter:
         self._tick = -1
 
     def __enter__(self) -> VideoWriter:
-        work = self._stack.enter_context(whole_file(self._target))
-        self._container = self._av.open(str(work), "w", format=FORMATS[self._target.suffix.lower()])
-        self._stack.callback(self._container.close)
         return self
 
     def write(self, pixels: Bytes, seconds: float) -> None:
-        """Append an RGB frame (H, W, 3) shown from ``seconds`` on; a time that does not advance is moved on a tick."""
+        """Append an RGB frame (H, W, 3) shown from ``seconds`` on; a time that does not advance is moved on a tick.
+
+        Raises ``OutputError`` where the file cannot be written.
+        """
         if self._stream is None:
             self._stream = self._opened(pixels)
         size = (self._stream.width, self._stream.height)
@@ -62,8 +77,10 @@ class VideoWriter:
         self._container.mux(self._stream.encode(frame))
 
     def _opened(self, pixels: Bytes) -> Any:
-        codec = next(name for name in _CODECS if name in self._av.codecs_available)
-        stream = self._container.add_stream(codec, rate=self._rate)
+        work = self._stack.enter_context(whole_file(self._target))
+        self._container = self._av.open(str(work), "w", format=FORMATS[self._target.suffix.lower()])
+        self._stack.callback(self._container.close)
+        stream = self._container.add_stream(self._codec, rate=self._rate)
         stream.width, stream.height = pixels.shape[1] // 2 * 2, pixels.shape[0] // 2 * 2
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, _TICKS)
@@ -78,3 +95,10 @@ class VideoWriter:
                 self._container.mux(self._stream.encode(None))
         finally:
             self._stack.__exit__(kind, error, trace)
+
+
+def _same(target: Path, source: str) -> bool:
+    try:
+        return target.samefile(source)
+    except OSError:
+        return False  # One of them is no file, such as a camera, or a target that is yet to be.

@@ -179,6 +179,14 @@ def test_an_interrupted_video_ends_with_what_was_done_whole(tmp_path: Path) -> N
     assert sorted(file.name for file in tmp_path.iterdir()) == ["drawn.mp4", "long.mkv"]
 
 
+def test_a_video_is_not_drawn_over_itself(run: Run, tmp_path: Path) -> None:
+    video = _video(tmp_path / "v.mkv", _moving(2))
+    whole = video.read_bytes()
+    done = run("track", video.name, "--draw", video.name, cwd=tmp_path)
+    assert (done.returncode, "would replace what it is made from" in done.stderr) == (2, True), done.stderr
+    assert video.read_bytes() == whole
+
+
 class _Camera(sdkgen.video.Video):
     """A camera that shows one picture for ever, at which somebody presses Ctrl-C after a while."""
 

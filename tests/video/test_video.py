@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 
 import sdkgen.video.detect
 from sdkgen.detection.types import Array, Options, RawOutputs
-from sdkgen.errors import ImageError, UsageError
+from sdkgen.errors import ImageError, OutputError, UsageError
 from sdkgen.spec.registry import load_model
 from sdkgen.video import Live, Video, VideoWriter
 from sdkgen.video.detect import VideoDetection
@@ -215,6 +216,43 @@ def test_a_drawing_that_fails_leaves_nothing(tmp_path: Path) -> None:
         writer.write(np.zeros((64, 96, 3), np.uint8), 0)
         raise ValueError("stop")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_drawing_without_a_frame_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "o.mp4").write_bytes(b"an older one")
+    with VideoWriter(tmp_path / "o.mp4", 25), VideoWriter(tmp_path / "p.mp4", 25):
+        pass
+    assert [(file.name, file.read_bytes()) for file in tmp_path.iterdir()] == [("o.mp4", b"an older one")]
+
+
+@pytest.mark.parametrize("link", [None, Path.symlink_to, Path.hardlink_to])
+def test_a_drawing_never_replaces_its_source(
+    tmp_path: Path, link: Callable[[Path, Path], None] | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = _write(tmp_path / "v.mp4"), tmp_path / "v.mp4"
+    whole = source.read_bytes()
+    if link is not None:
+        target = tmp_path / "link.mp4"
+        link(target, source)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError, match="would replace what it is made from"):
+        VideoWriter(target, 25, ["other.png", "v.mp4"])
+    found = VideoDetection("v.mp4", _Blind(), FRONT, Options.of(FRONT.detector), realtime=False, draw=target)
+    with pytest.raises(UsageError, match="would replace what it is made from"):
+        list(found)
+    assert source.read_bytes() == whole
+
+
+def test_without_an_encoder_a_drawing_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(av, "codecs_available", {"mpeg4", "h264"})
+    with pytest.raises(OutputError, match=r"no encoder for H\.264.* pip install"):
+        VideoWriter(tmp_path / "o.mp4", 25)
+
+
+def test_a_drawing_that_has_no_place_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot write"), VideoWriter(tmp_path / "file" / "o.mp4", 25) as writer:
+        writer.write(np.zeros((64, 96, 3), np.uint8), 0)
 
 
 def test_an_unknown_kind_of_drawing_is_an_error(tmp_path: Path) -> None:
