@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from sdkgen.errors import UsageError
+
+_MOST = 1e6
+
 
 @dataclass(frozen=True)
 class Smoothing:
@@ -19,11 +23,23 @@ class Smoothing:
 
     ``minimum_cutoff`` (Hz): lower is steadier at rest. ``beta`` (no unit): higher follows fast movements more closely.
     ``derivative_cutoff`` (Hz): how much the speed itself is smoothed.
+
+    Raises ``UsageError`` for a cutoff that is not above 0, a ``beta`` below 0, or either above 1e6.
     """
 
     minimum_cutoff: float = 1.0
     beta: float = 10.0
     derivative_cutoff: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Check the parameters; beyond the limits sums overflow, and NaN would stay in the track."""
+        cutoffs = (self.minimum_cutoff, self.derivative_cutoff)
+        if not (all(0 < cutoff <= _MOST for cutoff in cutoffs) and 0 <= self.beta <= _MOST):
+            raise UsageError(
+                f"the smoothing's parameters cannot be {self}",
+                hint="Give cutoffs above 0 and a beta of at least 0, none above 1e6.",
+                reference="bad-smoothing",
+            )
 
 
 class OneEuro:

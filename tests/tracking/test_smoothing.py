@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from sdkgen.errors import UsageError
 from sdkgen.tracking.smoothing import OneEuro, Smoothing
 
 
@@ -31,6 +32,22 @@ def test_a_step_follows_the_paper_s_formulas() -> None:
         then = now
         found = smoothing.smooth(np.array([[value, 0, 0]]), size, now)
         assert found[0, 0] == pytest.approx(previous, rel=1e-12)
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.nan, math.inf, 1.1e6])
+def test_parameters_that_cannot_be_are_refused(value: float) -> None:
+    with pytest.raises(UsageError, match="smoothing"):
+        Smoothing(minimum_cutoff=value)
+    with pytest.raises(UsageError, match="smoothing"):
+        Smoothing(derivative_cutoff=value)
+    with pytest.raises(UsageError, match="smoothing"):
+        Smoothing(beta=value or -1.0)
+
+
+def test_the_largest_parameters_let_everything_through() -> None:
+    smoothing = OneEuro(Smoothing(minimum_cutoff=1e6, beta=1e6, derivative_cutoff=1e6))
+    for index, points in enumerate(np.random.default_rng(2).uniform(0, 1e4, (5, 468, 3))):
+        np.testing.assert_allclose(smoothing.smooth(points, 1e-6, index * 1e-3), points, rtol=1e-3)
 
 
 def test_near_and_far_faces_are_smoothed_alike() -> None:

@@ -104,6 +104,11 @@ final class DetectTests: XCTestCase {
         hidden.stubHidesMemory = true
         await expect("invalidPixelBuffer") { _ = try await detector.detect(hidden) }
         XCTAssertEqual(hidden.stubLocks, 0)
+        let cut = pixelBuffer(8, 7, kCVPixelFormatType_420YpCbCr8BiPlanarFullRange)
+        _ = try await detector.detect(cut)
+        cut.stubCut(1)
+        await expect("invalidPixelBuffer") { _ = try await detector.detect(cut) }
+        XCTAssertEqual(cut.stubLocks, 0)
         let faces = try await detector.detect(pixelBuffer(1, 1))
         XCTAssertEqual(faces.count, 1, "the detector still works")
     }

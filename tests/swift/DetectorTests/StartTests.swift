@@ -130,6 +130,17 @@ final class StartTests: XCTestCase {
         }
     }
 
+    func testPackageIsKnownBehindALinkAndAmongHiddenFiles() async throws {
+        let package = "\(specification.resources[0].name).mlpackage"
+        let hidden = [".DS_Store", "Data/.hidden"]
+        let damaged = try ModelStore.damaged { folder in
+            for name in hidden { try Data("x".utf8).write(to: folder.appendingPathComponent("\(package)/\(name)")) }
+        }
+        let link = damaged.resources.deletingLastPathComponent().appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createSymbolicLink(at: link, withDestinationURL: damaged.resources)
+        _ = try await makeDetector(FakeModel(), store: .temporary(resources: link))
+    }
+
     func testPackageIsCompiledOnceAndCachedByItsHash() async throws {
         let fake = FakeModel()
         try fake.install()

@@ -123,9 +123,10 @@ final class TrackerInputTests: XCTestCase {
     func testSmoothingIsChecked() throws {
         try Smoothing().validate()
         try Smoothing(beta: 0).validate()
+        try Smoothing(minimumCutoff: 1e6, beta: 1e6, derivativeCutoff: 1e6).validate()
         let wrong = [
             Smoothing(minimumCutoff: 0), Smoothing(minimumCutoff: .nan), Smoothing(beta: -1), Smoothing(beta: .infinity),
-            Smoothing(derivativeCutoff: -1),
+            Smoothing(derivativeCutoff: -1), Smoothing(minimumCutoff: .greatestFiniteMagnitude), Smoothing(beta: 1.1e6),
         ]
         for smoothing in wrong { XCTAssertThrowsError(try smoothing.validate()) }
     }

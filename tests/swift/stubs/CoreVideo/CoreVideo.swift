@@ -33,7 +33,7 @@ public final class CVBuffer {
     fileprivate let format: OSType
     fileprivate let width: Int
     fileprivate let height: Int
-    public let stubPlanes: [StubPlane]
+    public private(set) var stubPlanes: [StubPlane]
     public var stubLockStatus = kCVReturnSuccess
     public var stubHidesMemory = false
     public private(set) var stubLocks = 0
@@ -55,6 +55,12 @@ public final class CVBuffer {
             base.initializeMemory(as: UInt8.self, repeating: 0, count: bytesPerRow * size.rows)
             return StubPlane(base: base, bytesPerRow: bytesPerRow, rows: size.rows)
         }
+    }
+
+    /// Leaves out a plane's last row, as a buffer around an app's own memory may.
+    public func stubCut(_ plane: Int) {
+        let whole = stubPlanes[plane]
+        stubPlanes[plane] = StubPlane(base: whole.base, bytesPerRow: whole.bytesPerRow, rows: whole.rows - 1)
     }
 
     deinit { for plane in stubPlanes { plane.base.deallocate() } }
@@ -104,6 +110,9 @@ public func CVPixelBufferGetBaseAddress(_ buffer: CVPixelBuffer) -> UnsafeMutabl
 public func CVPixelBufferGetBytesPerRow(_ buffer: CVPixelBuffer) -> Int { buffer.stubPlanes[0].bytesPerRow }
 public func CVPixelBufferGetBaseAddressOfPlane(_ buffer: CVPixelBuffer, _ plane: Int) -> UnsafeMutableRawPointer? {
     buffer.base(plane)
+}
+public func CVPixelBufferGetHeightOfPlane(_ buffer: CVPixelBuffer, _ plane: Int) -> Int {
+    buffer.stubPlanes[plane].rows
 }
 public func CVPixelBufferGetBytesPerRowOfPlane(_ buffer: CVPixelBuffer, _ plane: Int) -> Int {
     buffer.stubPlanes[plane].bytesPerRow

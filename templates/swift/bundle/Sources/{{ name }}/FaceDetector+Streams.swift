@@ -17,6 +17,9 @@ extension FaceDetector {
     /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be searched
     /// (`.wrongRunningMode` in the mode `.image`), and whatever `frames` throws.
     ///
+    /// In the mode `.liveStream` leaving the loop, by `break` or by an error, also ends `frames` if it is an `AsyncStream`:
+    /// make a new one for the next loop.
+    ///
     /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
     public nonisolated func detections<Frames>(in frames: Frames) -> Detections<Frames> {
         Detections(detector: self, frames: frames)

@@ -111,18 +111,20 @@ struct ModelStore: Sendable {
 
     /// Returns the sha256 over the relative names and contents of a folder's files: what the manifest records.
     static func sha256(ofFolder folder: URL) throws -> String {
-        let root = folder.resolvingSymlinksInPath().path
-        guard
-            let walk = FileManager.default.enumerator(
-                at: folder.resolvingSymlinksInPath(), includingPropertiesForKeys: nil, options: [.skipsHiddenFiles])
-        else { throw FaceDetectorError.resourceDamaged(name: folder.lastPathComponent, detail: "it cannot be read.") }
+        // By path, so that the names are relative: URLs may come back with another spelling of the folder, as
+        // /private/var does for /var, where an iPhone keeps its apps.
+        guard let walk = FileManager.default.enumerator(atPath: folder.path) else {
+            throw FaceDetectorError.resourceDamaged(name: folder.lastPathComponent, detail: "it cannot be read.")
+        }
         var hashes: [String: String] = [:]
-        for case let file as URL in walk where !file.isFolder {
+        for case let name as String in walk where !name.split(separator: "/").contains(where: { $0.hasPrefix(".") }) {
+            let file = folder.appendingPathComponent(name)
+            if file.isFolder { continue }
             guard let content = try? Data(contentsOf: file) else {
                 throw FaceDetectorError.resourceDamaged(
-                    name: folder.lastPathComponent, detail: "\(file.lastPathComponent) cannot be read.")
+                    name: folder.lastPathComponent, detail: "\(name) cannot be read.")
             }
-            hashes[String(file.path.dropFirst(root.count + 1))] = SHA256.hash(data: content).hexadecimal
+            hashes[name] = SHA256.hash(data: content).hexadecimal
         }
         var total = SHA256()
         for name in hashes.keys.sorted() { total.update(data: Data("\(name)\0\(hashes[name]!)\n".utf8)) }

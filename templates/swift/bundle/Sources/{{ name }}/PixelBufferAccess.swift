@@ -11,6 +11,12 @@ extension CVPixelBuffer {
         try lock(.readOnly)
         defer { CVPixelBufferUnlockBaseAddress(self, .readOnly) }
         let isPlanar = CVPixelBufferIsPlanar(self)
+        let hasChroma = isPlanar && CVPixelBufferGetPlaneCount(self) == 2
+        let chromaRows = (CVPixelBufferGetHeight(self) + 1) / 2
+        if hasChroma, CVPixelBufferGetHeightOfPlane(self, 1) < chromaRows {
+            throw FaceDetectorError.invalidPixelBuffer(
+                detail: "its second plane has \(CVPixelBufferGetHeightOfPlane(self, 1)) rows, it needs \(chromaRows).")
+        }
         return try body(
             PixelView(
                 format: format,
@@ -19,7 +25,7 @@ extension CVPixelBuffer {
                 first: isPlanar
                     ? plane(CVPixelBufferGetBaseAddressOfPlane(self, 0), CVPixelBufferGetBytesPerRowOfPlane(self, 0))
                     : plane(CVPixelBufferGetBaseAddress(self), CVPixelBufferGetBytesPerRow(self)),
-                chroma: isPlanar && CVPixelBufferGetPlaneCount(self) == 2
+                chroma: hasChroma
                     ? plane(CVPixelBufferGetBaseAddressOfPlane(self, 1), CVPixelBufferGetBytesPerRowOfPlane(self, 1))
                     : nil
             ))

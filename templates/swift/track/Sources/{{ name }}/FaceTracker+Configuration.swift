@@ -31,6 +31,8 @@ extension FaceTracker {
         public var blendingIoU: Float
 
         /// Whether upright frames are to be flipped left-right, as a selfie preview shows them.
+        ///
+        /// What is right and left of a face is then exchanged: see `FaceKeypoints`.
         public var isMirrored: Bool
 
         /// How the pixels of frames are turned, for frames that do not say so themselves.

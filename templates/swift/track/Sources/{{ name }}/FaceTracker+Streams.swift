@@ -14,6 +14,9 @@ extension FaceTracker {
     /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be looked at, and whatever
     /// `frames` throws.
     ///
+    /// In the mode `.liveStream` leaving the loop, by `break` or by an error, also ends `frames` if it is an `AsyncStream`:
+    /// make a new one for the next loop.
+    ///
     /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
     public nonisolated func trackedFrames<Frames>(in frames: Frames) -> TrackedFrames<Frames> {
         TrackedFrames(tracker: self, frames: frames)

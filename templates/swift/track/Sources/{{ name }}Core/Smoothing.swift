@@ -6,13 +6,16 @@ import Foundation
 /// N. Roussel, D. Vogel: "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems",
 /// CHI 2012.
 public struct Smoothing: Sendable, Hashable {
-    /// The cutoff at rest, in hertz: lower is steadier.
+    /// The largest value of a parameter: beyond it landmarks are as good as not smoothed.
+    private static let most = 1e6
+
+    /// The cutoff at rest, in hertz, up to 1e6: lower is steadier.
     public var minimumCutoff: Double
 
-    /// How much the cutoff rises with the speed: higher follows fast movements more closely.
+    /// How much the cutoff rises with the speed, from 0 to 1e6: higher follows fast movements more closely.
     public var beta: Double
 
-    /// The cutoff for the speed itself, in hertz.
+    /// The cutoff for the speed itself, in hertz, up to 1e6.
     public var derivativeCutoff: Double
 
     /// Makes a set of parameters.
@@ -22,15 +25,17 @@ public struct Smoothing: Sendable, Hashable {
         self.derivativeCutoff = derivativeCutoff
     }
 
-    /// - Throws: `FaceDetectorError.invalidConfiguration` for cutoffs that are not above 0, or a beta below 0.
+    /// - Throws: `FaceDetectorError.invalidConfiguration` for cutoffs that are not above 0, a beta below 0, or one of
+    ///   them above 1e6.
     package func validate() throws {
         func check(_ holds: Bool, _ detail: String) throws {
             if !holds { throw FaceDetectorError.invalidConfiguration(detail: detail) }
         }
         for (name, value) in [("minimumCutoff", minimumCutoff), ("derivativeCutoff", derivativeCutoff)] {
-            try check(value > 0 && value.isFinite, "the smoothing's \(name) is \(value), it must be above 0.")
+            let holds = value > 0 && value <= Self.most
+            try check(holds, "the smoothing's \(name) is \(value), it must be above 0, at most 1e6.")
         }
-        try check(beta >= 0 && beta.isFinite, "the smoothing's beta is \(beta), it must be 0 or above.")
+        try check(beta >= 0 && beta <= Self.most, "the smoothing's beta is \(beta), it must be from 0 to 1e6.")
     }
 }
 

@@ -20,7 +20,7 @@ public struct TrackedFace: Sendable, Equatable {
     public let presence: Float
     /// The face, found from its landmarks.
     ///
-    /// Its score is the detector's when it last saw the face; its rotated rectangle is the crop of this frame that
+    /// Its score is the detector's when it first found the face; its rotated rectangle is the crop of this frame that
     /// the landmark model looked at.
     public let face: Face
 }
