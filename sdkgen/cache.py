@@ -45,12 +45,14 @@ def find(kind: str, key: str) -> Path | None:
     return None
 
 
-def make(kind: str, key: str, build: Callable[[Path], None]) -> Path:
+def make(kind: str, key: str, build: Callable[[Path], None], *, anew: bool = False) -> Path:
     """Return the content folder of an entry, calling ``build`` with an empty folder to fill if there is none.
+
+    With ``anew`` it is called in any case; an entry that is there is replaced once that has ended well.
 
     Raises ``OutputError`` where the cache folder cannot be written.
     """
-    if (found := find(kind, key)) is not None:
+    if not anew and (found := find(kind, key)) is not None:
         return found
     entry = root() / kind / key
     with whole_folder(entry) as work:

