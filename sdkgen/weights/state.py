@@ -43,9 +43,8 @@ def state_dict(network: Ordered, graph: ReleasedGraph, source: str) -> dict[str,
     for position, (leaf, layer) in enumerate(zip(leaves, graph.layers, strict=True)):
         expected = {f"{names[leaf]}.{key}": tuple(value.shape) for key, value in leaf.named_parameters()}
         if (count := len(layer.constants)) != len(expected):
-            raise _other(
-                source, f"layer {position} has {count} constants, {names[leaf]} has {len(expected)} parameters"
-            )
+            what = f"layer {position} has {count} constants, {names[leaf]} has {len(expected)} parameters"
+            raise _other(source, what)
         for (name, shape), array in zip(expected.items(), _to_torch(layer), strict=True):
             if layer.kind != _kind(leaf) or array.shape != shape:
                 raise _other(source, f"layer {position} is {layer.kind} {array.shape}, {name} is {_kind(leaf)} {shape}")

@@ -172,7 +172,7 @@ def test_a_layer_with_constants_too_few_or_too_many_is_another_network(change: i
     first, *others = graph.layers
     constants = first.constants[:-1] if change < 0 else (*first.constants, first.constants[-1])
     changed = dataclasses.replace(graph, layers=(dataclasses.replace(first, constants=constants), *others))
-    with pytest.raises(WeightsError, match=rf"another network: layer 0 has {2 + change} constants, .* wants 2"):
+    with pytest.raises(WeightsError, match=rf"network: layer 0 has {2 + change} constants, .* has 2 parameters"):
         state_dict(build(FRONT), changed, "x.tflite")
 
 
