@@ -1,7 +1,7 @@
 """The terminal: results on standard output, everything said meanwhile on standard error.
 
 Text may come from outside (a device, a file name). Errors, warnings and notes are plain text whose control characters
-are made visible; what is printed with markup goes through ``safe`` first.
+are made visible; what is printed with markup goes through ``safe`` first; JSON is ASCII.
 """
 
 from __future__ import annotations
@@ -41,9 +41,14 @@ def _said(text: str) -> str:
     return "\n    ".join(map(_visible, text.splitlines()))
 
 
+def as_json(value: Any, indent: int | None = 2) -> str:
+    """Return ``value`` as JSON in printable ASCII, whatever its strings hold; a file name may hold no text at all."""
+    return json.dumps(value, indent=indent, allow_nan=False).replace("\x7f", "\\u007f")
+
+
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON on standard output, with no styling or wrapping."""
-    out.file.write(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    out.file.write(as_json(value) + "\n")
     out.file.flush()
 
 

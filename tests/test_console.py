@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import os
 
 import pytest
@@ -34,6 +35,15 @@ def test_warnings_and_notes_do_the_same(say: object, capsys: pytest.CaptureFixtu
 def test_text_amid_markup_is_escaped_and_stays_on_its_line(capsys: pytest.CaptureFixture[str]) -> None:
     console.out.print(f"[bold]{console.safe(HOSTILE)}[/]", soft_wrap=True)
     assert capsys.readouterr().out == r"\x1b[31m[bold]red\x0d\x0a  fix: rm -rf /\x9b2J" + "\n"
+
+
+def test_json_is_printable_ascii_and_keeps_every_string(capfd: pytest.CaptureFixture[str]) -> None:
+    said = ["é \U0001f600", "\x7f", "\x9b2J", "\u202e", os.fsdecode(b"\xff.png"), "\\x7f"]
+    console.out.file.flush()
+    console.print_json({text: [text] for text in said})
+    printed = capfd.readouterr().out
+    assert json.loads(printed) == {text: [text] for text in said}
+    assert all(" " <= character <= "~" for character in printed.replace("\n", ""))
 
 
 def test_native_libraries_are_unheard_for_the_while(capfd: pytest.CaptureFixture[str]) -> None:

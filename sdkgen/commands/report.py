@@ -109,7 +109,6 @@ def _comparison(report: Report, store: Store, text: str) -> Extra:
 def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, out: Path | None) -> None:
     """Write the paper's tables; measured columns are empty where there are no runs and no evaluations."""
     from dataclasses import asdict
-    from json import dumps
 
     from sdkgen.bench.report import Report, build_report, choose_runs
     from sdkgen.bench.report_html import Extra, page
@@ -137,7 +136,7 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
             print_rows(table.headings, table.rows, title=table.title, note=table.note)
         return
     if form == "json":
-        text = dumps([asdict(table) for table in tables], indent=2, ensure_ascii=False) + "\n"
+        text = console.as_json([asdict(table) for table in tables]) + "\n"
     elif form == "html" and opened is not None:
         text = page(made, opened, [Extra(one.title, one.headings, one.rows, one.note) for one in tables])
     elif form in ("csv", "html"):
@@ -159,7 +158,7 @@ def _write(report: Report, store: Store, form: Format, extras: list[Extra], out:
     if form == "html":
         text = page(report, store, extras)
     elif form == "json":
-        text = report.model_dump_json(indent=2) + "\n"
+        text = console.as_json(report.model_dump(mode="json")) + "\n"
     elif form == "csv":
         text = as_csv(report)
     else:

@@ -84,13 +84,11 @@ def _json_list() -> Iterator[Callable[[dict[str, Any]], None]]:
 
     After an error it is a list all the same, of what came before; there is none if nothing came.
     """
-    from json import dumps
-
     out, begun = console.out.file, False
 
     def tell(record: dict[str, Any]) -> None:
         nonlocal begun
-        out.write((",\n" if begun else "[\n") + dumps(record, ensure_ascii=False, allow_nan=False))
+        out.write((",\n" if begun else "[\n") + console.as_json(record, indent=None))
         begun = True
 
     try:

@@ -46,6 +46,17 @@ def test_records_of_images(run: Run, images: list[Path]) -> None:
     assert turned == pytest.approx(20, abs=6)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a file name is text")
+@pytest.mark.parametrize("command", [["track"], ["detect", "--backend", "litert"]])
+def test_a_hostile_file_name_is_ascii_in_json(run: Run, images: list[Path], command: list[str]) -> None:
+    hostile = images[0].rename(images[0].with_name(os.fsdecode("\u202e\x9b\x7f".encode() + b"\xff.png")))
+    done = run(*command, hostile, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    assert "\x7f" not in done.stdout
+    assert [record["image"] for record in json.loads(done.stdout)] == [str(hostile)]
+
+
 def test_table(run: Run, images: list[Path]) -> None:
     done = run("track", *images)
     assert "4 frames, 1 tracks, the detector ran in 1" in done.stdout
