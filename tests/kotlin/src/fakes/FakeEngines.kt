@@ -7,7 +7,9 @@ import java.io.InputStream
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 import java.util.Collections
+import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.CountDownLatch
+import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.runBlocking
 import org.robolectric.RuntimeEnvironment
 
@@ -91,6 +93,26 @@ internal object Fakes {
         options: FaceDetectorOptions = FaceDetectorOptions(),
         open: (String) -> InputStream = ::open,
     ): FaceDetector = runBlocking { FaceDetector.opening(context, options, factory, open).suspending() }
+
+    fun await(condition: () -> Boolean) {
+        val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10)
+        while (!condition()) {
+            check(System.nanoTime() < deadline) { "waited in vain" }
+            Thread.sleep(2)
+        }
+    }
+
+    /** Runs [test] with the exceptions that nobody caught meanwhile, on any thread. */
+    fun withUncaught(test: (List<Throwable>) -> Unit) {
+        val before = Thread.getDefaultUncaughtExceptionHandler()
+        val uncaught = CopyOnWriteArrayList<Throwable>()
+        Thread.setDefaultUncaughtExceptionHandler { _, error -> uncaught += error }
+        try {
+            test(uncaught)
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before)
+        }
+    }
 
     fun missing(name: String): InputStream = throw IOException("no $name")
 

@@ -1,6 +1,8 @@
 package com.example.blazeface
 
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.Executors
+import java.util.concurrent.Future
 import java.util.concurrent.TimeUnit
 import kotlin.concurrent.thread
 import org.junit.Assert.assertEquals
@@ -98,6 +100,29 @@ class DetectTest {
             val error = assertThrows(InferenceException::class.java) { it.detect(Pixels.frame()) }
             assertTrue(error.message.orEmpty().contains("out of memory"))
         }
+    }
+
+    @Test
+    fun `the detector's own thread may call it, also while others wait for that thread`() {
+        val faces = CompletableFuture<Int>()
+        val callers = Executors.newSingleThreadExecutor()
+        lateinit var detector: FaceDetector
+        lateinit var other: Future<List<Face>>
+        val opening = FaceDetector.opening(Fakes.context, FaceDetectorOptions(), FakeEngines(), Fakes::open)
+        opening.start(
+            Runnable::run,
+            onReady = {
+                detector = it
+                other = callers.submit<List<Face>> { it.detect(Pixels.frame()) }
+                Thread.sleep(100)
+                faces.complete(it.detect(Pixels.frame()).size)
+            },
+            onError = faces::completeExceptionally,
+        )
+        assertEquals(1, faces.get(10, TimeUnit.SECONDS))
+        assertEquals(1, other.get(10, TimeUnit.SECONDS).size)
+        detector.close()
+        callers.shutdown()
     }
 
     @Test

@@ -1,7 +1,6 @@
 package com.example.blazeface
 
 import java.util.concurrent.CopyOnWriteArrayList
-import java.util.concurrent.TimeUnit
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.first
@@ -41,7 +40,7 @@ class LiveStreamTest {
             blocking.entered.await()
             (2L..50L).forEach { detector.detectAsync(Pixels.frame(), it) }
             blocking.release.countDown()
-            await { results.size == 2 }
+            Fakes.await { results.size == 2 }
             assertEquals(listOf(1L, 50L), results.map(LiveResult::timestampMillis))
             assertTrue(results.all { it.faces.size == 1 && it.latencyMillis > 0 })
         }
@@ -72,7 +71,7 @@ class LiveStreamTest {
                 assertThrows(InvalidFrameException::class.java) { detector.detectAsync(frame, 6L + i) }
             }
             detector.detectAsync(Pixels.frame(), 100)
-            await { results.any { it.timestampMillis == 100L } }
+            Fakes.await { results.any { it.timestampMillis == 100L } }
         }
     }
 
@@ -82,11 +81,34 @@ class LiveStreamTest {
         val engines = FakeEngines { Fakes.right { check(runs++ != 1) { "hiccup" } } }
         Fakes.create(engines, options()).use { detector ->
             detector.detectAsync(Pixels.frame(), 1)
-            await { errors.size == 1 }
+            Fakes.await { errors.size == 1 }
             detector.detectAsync(Pixels.frame(), 2)
-            await { results.size == 1 }
+            Fakes.await { results.size == 1 }
             assertTrue(errors.single() is InferenceException)
         }
+    }
+
+    @Test
+    fun `a listener that throws is told of as uncaught, and the engine stays on its thread`() {
+        val faulty = object : FaceListener {
+            override fun onResult(result: LiveResult) {
+                results += result
+                if (result.timestampMillis == 1L) error("the app's own")
+            }
+
+            override fun onError(error: FaceDetectorException) = throw error
+        }
+        val engines = FakeEngines()
+        Fakes.withUncaught { uncaught ->
+            Fakes.create(engines, FaceDetectorOptions(RunningMode.LIVE_STREAM, listener = faulty)).use { detector ->
+                detector.detectAsync(Pixels.frame(), 1)
+                Fakes.await { uncaught.size == 1 }
+                detector.detectAsync(Pixels.frame(), 2)
+                Fakes.await { results.size == 2 }
+            }
+            assertEquals("the app's own", uncaught.single().message)
+        }
+        assertEquals(1, engines.engines.single().threads.size)
     }
 
     @Test
@@ -103,16 +125,8 @@ class LiveStreamTest {
         val engines = FakeEngines()
         detector = Fakes.create(engines, FaceDetectorOptions(RunningMode.LIVE_STREAM, listener = closing))
         detector.detectAsync(Pixels.frame(), 1)
-        await { results.size == 1 }
+        Fakes.await { results.size == 1 }
         assertTrue(engines.engines.single().closed)
         assertThrows(DetectorClosedException::class.java) { detector.detectAsync(Pixels.frame(), 2) }
-    }
-
-    private fun await(condition: () -> Boolean) {
-        val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10)
-        while (!condition()) {
-            check(System.nanoTime() < deadline) { "waited in vain" }
-            Thread.sleep(2)
-        }
     }
 }

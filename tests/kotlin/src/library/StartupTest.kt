@@ -3,7 +3,11 @@ package com.example.blazeface
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.util.concurrent.CountDownLatch
+import java.util.concurrent.Executor
+import java.util.concurrent.Executors
+import java.util.concurrent.Semaphore
 import java.util.concurrent.TimeUnit
+import java.util.concurrent.TimeoutException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.cancelAndJoin
@@ -161,6 +165,41 @@ class StartupTest {
     }
 
     @Test
+    fun `starts of one process that overlap take turns, and not each other for crashes`() {
+        val inside = CountDownLatch(1)
+        val release = CountDownLatch(1)
+        val slow = FakeEngines {
+            inside.countDown()
+            release.await()
+            Fakes.right()
+        }
+        val callers = Executors.newFixedThreadPool(2)
+        val first = callers.submit<FaceDetector> { Fakes.create(slow, options()) }
+        inside.await()
+        val engines = FakeEngines()
+        val second = callers.submit<FaceDetector> { Fakes.create(engines, options()) }
+        assertThrows(TimeoutException::class.java) { second.get(200, TimeUnit.MILLISECONDS) }
+        // One on the CPU has nothing to wait for.
+        Fakes.create(FakeEngines(), options(BackendPreference.CPU)).close()
+        release.countDown()
+        for (started in listOf(first, second)) {
+            started.get(10, TimeUnit.SECONDS).use { assertEquals("the GPU passed the self-test", it.backendReason) }
+        }
+        assertEquals(slow.requests.single().kernelCache, checkNotNull(engines.requests.single().kernelCache))
+        assertEquals(0, StartupJournal.open(temporary.root, Model.SHIPPED).crashes(Precision.FP16))
+        callers.shutdown()
+    }
+
+    @Test
+    fun `a journal sees what another of the process has written, and keeps it`() {
+        val (first, second) = List(2) { StartupJournal.open(temporary.root, Model.SHIPPED) }
+        first.end(Precision.FP16, "logit 3 where 5 was expected")
+        second.end(Precision.FP32)
+        assertEquals("at an earlier start, logit 3 where 5 was expected", second.verdict(Precision.FP16))
+        assertEquals(second.verdict(Precision.FP16), StartupJournal.open(temporary.root, Model.SHIPPED).verdict(Precision.FP16))
+    }
+
+    @Test
     fun `kernels are kept under the model's hash, and other models' are removed`() {
         val old = File(temporary.root, "face-detector-${Model.NAME}-0123-4567").apply { mkdir() }
         File(old, "kernels").writeText("old")
@@ -227,6 +266,26 @@ class StartupTest {
     }
 
     @Test
+    fun `what is ready when the executor takes no more tasks is closed`() {
+        val gone = Executors.newSingleThreadExecutor().apply { shutdown() }
+        val asked = Semaphore(0)
+        val executor = Executor {
+            asked.release()
+            gone.execute(it)
+        }
+        val right = FakeEngines()
+        Fakes.withUncaught { uncaught ->
+            for (engines in listOf(FakeEngines { throw IllegalStateException("no OpenCL") }, right)) {
+                FaceDetector.opening(Fakes.context, options(), engines, Fakes::open)
+                    .start(executor, onReady = { error("cannot be") }, onError = { throw it })
+                assertTrue(asked.tryAcquire(10, TimeUnit.SECONDS))
+            }
+            Fakes.await { right.engines.single().closed }
+            assertTrue(uncaught.toString(), uncaught.isEmpty())
+        }
+    }
+
+    @Test
     fun `a cancelled start closes what it started`() = runBlocking {
         val inside = CompletableDeferred<Unit>()
         val release = CountDownLatch(1)
@@ -241,8 +300,6 @@ class StartupTest {
         inside.await()
         job.cancelAndJoin()
         release.countDown()
-        val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10)
-        while (engines.engines.firstOrNull()?.closed != true && System.nanoTime() < deadline) Thread.sleep(5)
-        assertTrue(engines.engines.single().closed)
+        Fakes.await { engines.engines.singleOrNull()?.closed == true }
     }
 }

@@ -1,6 +1,7 @@
 package com.example.blazeface
 
 import java.nio.ByteBuffer
+import java.util.concurrent.CompletableFuture
 import java.util.concurrent.CopyOnWriteArrayList
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Executors
@@ -173,6 +174,17 @@ class TrackTest {
     }
 
     @Test
+    fun `the tracker's own thread may call it`() {
+        val faces = CompletableFuture<Int>()
+        FaceTracker.opening(Fakes.context, FaceTrackerOptions(), TrackFakes().engines, Fakes::open).start(
+            Runnable::run,
+            onReady = { tracker -> tracker.use { faces.complete(it.track(Pixels.frame(), 1).faces.size) } },
+            onError = faces::completeExceptionally,
+        )
+        assertEquals(1, faces.get(10, TimeUnit.SECONDS))
+    }
+
+    @Test
     fun `use after close is refused, and closing again does nothing`() {
         val tracker = TrackFakes().create()
         tracker.close()
@@ -259,7 +271,7 @@ class TrackTest {
             (2L..50L).forEach { tracker.trackAsync(Pixels.frame(), it) }
             assertThrows(TimestampException::class.java) { tracker.trackAsync(Pixels.frame(), 50) }
             blocking.release.countDown()
-            await { results.size == 2 }
+            Fakes.await { results.size == 2 }
             assertEquals(listOf(1L, 50L), results.map(TrackedFrame::timestampMillis))
             assertEquals(48L, tracker.droppedFrames)
             assertEquals(2, results[1].faces.single().age)
@@ -302,14 +314,6 @@ class TrackTest {
                 entered.countDown()
                 release.await()
             }
-        }
-    }
-
-    private fun await(condition: () -> Boolean) {
-        val deadline = System.nanoTime() + TimeUnit.SECONDS.toNanos(10)
-        while (!condition()) {
-            check(System.nanoTime() < deadline) { "waited in vain" }
-            Thread.sleep(2)
         }
     }
 }
