@@ -98,7 +98,13 @@ class TrackerStartupTest {
         assertThrows(InvalidOptionException::class.java) { FaceTrackerOptions(maximumFaces = 0) }
         assertThrows(InvalidOptionException::class.java) { FaceTrackerOptions(minimumScore = 0f) }
         assertThrows(InvalidOptionException::class.java) { Smoothing(minimumCutoff = 0.0) }
-        assertThrows(InvalidOptionException::class.java) { Smoothing(beta = Double.NaN) }
+        for (wrong in listOf(-1.0, 1.1e6, Double.POSITIVE_INFINITY, Double.NaN)) {
+            assertThrows(InvalidOptionException::class.java) { Smoothing(minimumCutoff = wrong) }
+            assertThrows(InvalidOptionException::class.java) { Smoothing(beta = wrong) }
+            assertThrows(InvalidOptionException::class.java) { Smoothing(derivativeCutoff = wrong) }
+        }
+        assertEquals(1e6, Smoothing(1e6, 1e6, 1e6).beta, 0.0)
+        assertEquals(0.0, Smoothing(beta = 0.0).beta, 0.0)
         val options = FaceTrackerOptions.Builder().setMaximumFaces(3).setSmoothing(Smoothing(beta = 2.0)).build()
         assertEquals(3, options.maximumFaces)
         assertEquals(2.0, checkNotNull(options.smoothing).beta, 0.0)
