@@ -104,6 +104,12 @@ class FrameTest {
         plane.buffer.position(3)
         Preprocessor().process(Frame.rgba(16, 16, plane), 0, false, FloatArray(Model.INPUT_NUMBERS))
         assertEquals(3, plane.buffer.position())
+        val frame = Frame.rgba(16, 16, plane)
+        plane.buffer.limit(64)
+        assertThrows(InvalidFrameException::class.java) {
+            Preprocessor().process(frame, 0, false, FloatArray(Model.INPUT_NUMBERS))
+        }
+        assertEquals("also when reading fails", 3, plane.buffer.position())
     }
 
     @Test
