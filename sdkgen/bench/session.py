@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from sdkgen.bench.errors import DeviceError
+from sdkgen.bench.errors import DeviceError, DeviceFull
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.runner import CONSOLE, LOG, OUT, exit_failure
 from sdkgen.bench.samples import Recording, garbage, parse
@@ -79,7 +79,7 @@ class Session:
         except TRANSIENT as error:
             return self._lost(error)
         except DeviceError as error:
-            return self._outcome("failed", _parsed(self._seen), error)
+            outcome = self._outcome("failed", _parsed(self._seen), error)
         self._remove()
         return outcome
 
@@ -87,10 +87,10 @@ class Session:
         workspace, folder = self._workspace, shlex.quote(self._folder)
         place = workspace.place(self._cell, self._folder)
         command = workspace.runner.command(self._cell, self._settings, place, workspace.program)
-        # HOME and XDG_RUNTIME_DIR: where GPU drivers keep compiled kernels, and ask for a private folder.
-        home = shlex.quote(f"{workspace.root}/home")
+        # Where GPU drivers keep compiled kernels, and ask for a private folder: new, so that a cold start is one.
+        home = f"{folder}/home"
         inside = (
-            f"flock 9; echo $$ >pid; export HOME={home} XDG_RUNTIME_DIR={home} "
+            f"flock 9; echo $$ >pid; export HOME={home} XDG_CACHE_HOME={home} XDG_RUNTIME_DIR={home} "
             f"LD_LIBRARY_PATH={shlex.quote(workspace.kit)}; "
             f"{command} >{CONSOLE} 2>&1; echo $? >rc.part; mv rc.part rc"
         )
@@ -123,7 +123,7 @@ class Session:
             state, hashes = self._look()
             if state.startswith("rc "):
                 self._ended = time.monotonic()
-                return int(state[3:]), hashes
+                return _exit_code(state[3:]), hashes
             # Where the device knows no file locks, it answers at once.
             pause = max(0.0, LOOK_SECONDS - (time.monotonic() - began))
             vanished = vanished + 1 if state == "gone" else 0
@@ -144,13 +144,14 @@ class Session:
     def _look(self) -> tuple[str, dict[str, str]]:
         """Wait a moment for the runner's end, and read what it has written since the last look.
 
-        Returns "running", "gone", or "rc N" at the end; and at the end the sha256 of its files by name.
+        Returns "running", "gone", or "rc N" at the end ("rc lost" where the device could not keep it); and at the end
+        the sha256 of its files by name.
         """
         folder = shlex.quote(self._folder)
         done = self._workspace.shell(
             f"cd {folder} || exit 1; [ -f rc ] || timeout {LOOK_SECONDS} flock -s 9 9<busy 2>/dev/null; "
             f"if [ -f rc ]; then read c <rc; touch {OUT} {LOG} {CONSOLE}; "
-            f"set -- $(sha256sum {OUT} {LOG} {CONSOLE}); echo rc $c $*; "
+            f"set -- $(sha256sum {OUT} {LOG} {CONSOLE}); echo rc ${{c:-lost}} $*; "
             f"elif kill -0 $(cat pid) 2>/dev/null; then echo running; else echo gone; fi; "
             f"tail -c +{len(self._seen) + 1} {OUT} 2>/dev/null"
         )
@@ -233,6 +234,14 @@ class Session:
     ) -> Outcome:
         seconds = (self._ended or time.monotonic()) - self._started if self._started else 0.0
         return Outcome(status, recording, error, log, self._workspace.reconnects - self._reconnects, seconds)
+
+
+def _exit_code(text: str) -> int:
+    """Return the exit code that the device kept; raises ``DeviceFull`` if it kept none."""
+    if text.isdecimal():
+        return int(text)
+    hint = "Free space on the device: on Android, in /data/local/tmp."
+    raise DeviceFull("the runner has ended, but the device did not keep its exit code", hint=hint)
 
 
 def _parsed(data: bytes) -> Recording:

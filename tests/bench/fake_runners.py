@@ -16,6 +16,9 @@ from sdkgen.bench.workspace import Workspace
 
 SCRIPTS = {
     "good": 'cat "$1" >"$2"',
+    # As a GPU driver, it keeps something where it may; found there again, it is of no use.
+    "driver": 'for at in "$HOME" "$XDG_CACHE_HOME" "$XDG_RUNTIME_DIR"; do [ -e "$at/kernel" ] && exit 7; done; '
+    'touch "$HOME/kernel" "$XDG_CACHE_HOME/kernel" "$XDG_RUNTIME_DIR/kernel"; cat "$1" >"$2"',
     "slow": 'head -n 6 "$1" >"$2"; sleep "${3:-1}"; tail -n +7 "$1" >>"$2"',
     "hang": 'head -n 6 "$1" >"$2"; sleep 1000',
     "crash": 'head -n 6 "$1" >"$2"; kill -SEGV $$',

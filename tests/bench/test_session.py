@@ -101,6 +101,32 @@ def test_a_hung_runner_is_killed_and_named(tmp_path: Path, model: Cell, monkeypa
     assert not processes("/runner", tmp_path)
 
 
+class Full(Local):
+    """This machine with a disk that fills up just when the runner has ended."""
+
+    def shell(self, command: str, timeout: float = 30) -> Completed:
+        return super().shell(command.replace("echo $? >rc.part", ": >rc.part"), timeout)
+
+
+def test_an_exit_code_that_a_full_device_could_not_keep_is_a_failed_session(tmp_path: Path, model: Cell) -> None:
+    made = workspace(tmp_path, model, "good", transport=Full())
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.status == "failed"
+    assert outcome.error is not None
+    assert outcome.error.reference == "device-full"
+    assert "Free space" in outcome.error.hint
+    assert len(outcome.recording.samples) == len(TIMES)
+    assert left_on_device(made) == []
+
+
+def test_a_session_finds_no_kernels_that_one_before_it_compiled(
+    tmp_path: Path, model: Cell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    made = workspace(tmp_path, model, "driver")
+    assert [Session(made, model, Settings()).run().status for _ in range(2)] == ["complete"] * 2
+
+
 def test_a_runner_that_is_gone_is_named(tmp_path: Path, model: Cell) -> None:
     made = workspace(tmp_path, model, "good")
     (Path(made.kit) / "runner").unlink()
