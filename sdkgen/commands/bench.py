@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -28,6 +29,10 @@ DEFAULT_RUNNER = "litert"
 _IPHONE = "iphone"
 _TEAM = "SDKGEN_APPLE_TEAM"
 BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
+# Options that mean nothing where something else measures: a figure beside them would seem to come from them.
+_NOT_WITH_SDK = "model artifact pipeline threads paced outputs runner".split()
+_NOT_WITH_IOS_SDK = "warmup cooldown precision".split()
+_NOT_WITH_IPHONE = "sdk artifact pipeline threads warmup paced cooldown limit precision outputs runner".split()
 
 
 def register(app: typer.Typer) -> None:
@@ -36,6 +41,7 @@ def register(app: typer.Typer) -> None:
 
 
 def bench(
+    context: typer.Context,
     device: list[str] = typer.Option(
         ["all"], "--device", "-d", help="A serial, HOST:PORT, local, iphone, or all connected."
     ),
@@ -76,11 +82,16 @@ def bench(
     )
     chosen: Runner = choose(runner)
     backends = _backends(backend)
-    bundle = _bundle(sdk, apk, [*model, *map(str, artifact), *([pipeline] if pipeline else [])], runner, paced)
+    if sdk is not None:
+        what = "an SDK's own benchmark runs the SDK's own models in its own way, as fast as they go"
+        _refuse(context, _NOT_WITH_SDK, what, "; sdkgen report --run all shows the SDK's rows beside others")
+    bundle = _bundle(sdk, apk)
     if bundle is not None and bundle.target == "ios":
+        _refuse(context, _NOT_WITH_IOS_SDK, "an iOS SDK's performance tests decide for themselves")
         _ios_sdk(device, bundle, backends, settings, team, store, json=json)
         return
     if _IPHONE in device:
+        _refuse(context, _NOT_WITH_IPHONE, "on iPhones coremltools measures models in its own way, as fast as they go")
         _iphones(device, model, backends, settings, team, store, json=json)
         return
     devices = _devices(device)
@@ -147,7 +158,15 @@ def _iphones(
     _finish(results, run_id, problems, settings, json=json)
 
 
-def _bundle(folder: Path | None, apk: Path | None, others: list[str], runner: str, paced: float | None) -> Sdk | None:
+def _refuse(context: typer.Context, options: Iterable[str], what: str, more: str = "") -> None:
+    """Raise ``UsageError``, saying ``what`` measures instead, if any of ``options`` was given."""
+    sources = {name: context.get_parameter_source(name) for name in options}
+    given = [f"--{name}" for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
+    if given:
+        raise UsageError(what, hint=f"Leave out {', '.join(given)}{more}.")
+
+
+def _bundle(folder: Path | None, apk: Path | None) -> Sdk | None:
     """Return the SDK whose benchmark is to be run, from its manifest; None if none was asked for."""
     from sdkgen.bench.sdk import Sdk
     from sdkgen.render import manifest
@@ -157,12 +176,6 @@ def _bundle(folder: Path | None, apk: Path | None, others: list[str], runner: st
         if apk is not None:
             raise UsageError("--apk is the benchmark of an SDK", hint="Name the bundle it was built from with --sdk.")
         return None
-    if others or runner != DEFAULT_RUNNER or paced is not None:
-        raise UsageError(
-            "an SDK's own benchmark runs the SDK's own models, as fast as they go",
-            hint="Leave out --model, --artifact, --pipeline, --runner and --paced; sdkgen report --run all shows the "
-            "SDK's rows beside others.",
-        )
     if not manifest.is_bundle(folder):
         raise UsageError(
             "this is no bundle",

@@ -56,3 +56,19 @@ def test_elsewhere_the_command_says_that_a_mac_is_needed(run: Run, tmp_path: Pat
     assert done.returncode == 1
     assert "iphone-needs-mac" in done.stderr
     assert run("bench", "--device", "iphone", "--device", "all", "--store", tmp_path / "s").returncode == 2
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["--pipeline", "track"],
+        ["--artifact", "nope.tflite", "--paced", "30", "--precision", "fp32"],
+        ["--threads", "1", "--warmup", "2", "--cooldown", "0", "--limit", "9"],
+        ["--outputs", "merged", "--runner", "litert"],
+    ],
+)
+def test_options_without_a_meaning_on_iphones_are_named(run: Run, tmp_path: Path, given: list[str]) -> None:
+    done = run("bench", "--device", "iphone", "--team", "X", "--store", tmp_path / "s", *given)
+    assert done.returncode == 2
+    assert all(option in done.stderr.partition("fix:")[2] for option in given[::2])
+    assert not (tmp_path / "s").exists()

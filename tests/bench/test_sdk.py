@@ -19,7 +19,7 @@ from sdkgen.bench.runner import Place
 from sdkgen.bench.sdk import Sdk, check_apk
 from sdkgen.bench.sdk_android import SdkRunner
 from sdkgen.bench.store import Store
-from sdkgen.commands.bench import DEFAULT_RUNNER, _bundle
+from sdkgen.commands.bench import _bundle
 from sdkgen.files import sha256_bytes
 from tests.conftest import Run
 
@@ -236,7 +236,7 @@ class TestIos:
 
 @pytest.mark.parametrize(("pipeline", "rows"), [("detect", 2), ("track", 4)])
 def test_the_manifest_tells_whether_there_is_a_tracker(tmp_path: Path, pipeline: str, rows: int) -> None:
-    found = _bundle(bundle(tmp_path, "android", pipeline=pipeline), None, [], DEFAULT_RUNNER, None)
+    found = _bundle(bundle(tmp_path, "android", pipeline=pipeline), None)
     assert found is not None
     assert len(found.cells(["gpu", "cpu"], fp32=False)) == rows
 
@@ -262,7 +262,9 @@ def bundle(folder: Path, target: str, **more: str) -> Path:
         ("onnx", [], 2, "no benchmark"),
         ("ios", ["--apk", "x.apk"], 2, "takes no APK"),
         ("android", ["--model", "blazeface-front"], 2, "sdkgen report"),
-        ("android", ["--paced", "30"], 2, "--paced"),
+        ("android", ["--paced", "30", "--threads", "2"], 2, "Leave out --threads, --paced; sdkgen report"),
+        ("ios", ["--warmup", "2", "--precision", "fp16"], 2, "Leave out --warmup, --precision."),
+        ("android", ["--device", "iphone"], 2, "Leave out --sdk."),
         pytest.param(
             "ios",
             [],
