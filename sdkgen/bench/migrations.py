@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sqlalchemy import JSON, Column, Connection, Float, ForeignKey, Integer, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Column,
+    Connection,
+    Float,
+    ForeignKey,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 VERSION = 2
 
@@ -73,9 +86,9 @@ samples = Table(
     metadata,
     Column("session_id", ForeignKey("sessions.id"), primary_key=True),
     Column("i", Integer, primary_key=True),
-    Column("at_ns", Integer, nullable=False),
-    Column("run_ns", Integer),
-    Column("total_ns", Integer, nullable=False),
+    Column("at_ns", BigInteger, nullable=False),
+    Column("run_ns", BigInteger),
+    Column("total_ns", BigInteger, nullable=False),
 )
 
 

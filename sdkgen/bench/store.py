@@ -18,7 +18,7 @@ from typing import Any, Literal, TypeAlias
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, NoSuchModuleError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from sdkgen.artifact import tool_versions
@@ -104,8 +104,8 @@ class Store:
         self.url = where if "://" in where else f"sqlite:///{Path(where).absolute()}"
         self.place = where
         self._engine = self._open(create)
-        engine = self._engine.execution_options(sdkgen_writes=create)
-        with self._guard(), engine.begin() as connection:
+        self._writer = self._engine.execution_options(sdkgen_writes=True)
+        with self._guard(), (self._writer if create else self._engine).begin() as connection:
             self._prepare(connection, create)
 
     def close(self) -> None:
@@ -124,14 +124,14 @@ class Store:
             "settings": settings.model_dump(mode="json"),
             "versions": tool_versions("sqlalchemy", "numpy"),
         }
-        with self._guard(), self._engine.begin() as connection:
+        with self._guard(), self._writer.begin() as connection:
             connection.execute(insert(tables.runs).values(**row))
         return run_id
 
     def end_run(self, run_id: str) -> None:
         """Store that a bench has ended."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._guard(), self._engine.begin() as connection:
+        with self._guard(), self._writer.begin() as connection:
             connection.execute(tables.runs.update().where(tables.runs.c.id == run_id).values(ended=now))
 
     def add_session(
@@ -175,7 +175,7 @@ class Store:
             "host_seconds": host_seconds,
             "reconnects": outcome.reconnects,
         }
-        with self._guard(), self._engine.begin() as connection:
+        with self._guard(), self._writer.begin() as connection:
             row["device_id"] = _device_id(connection, identity, provenance)
             session_id = _inserted(connection, tables.sessions, row)
             rows = [
@@ -292,6 +292,10 @@ class Store:
             if "disk is full" in text:
                 raise StoreError("the disk is full", context=self.place, hint="Free some space.") from error
             raise StoreError(f"the store failed: {text}", context=self.place, hint="Choose another --store.") from error
+        except DataError as error:
+            raise StoreError(
+                f"the store does not take a value: {error.orig}", context=self.place, hint="Choose another --store."
+            ) from error
         except DatabaseError as error:
             raise self._damaged(str(error.orig)) from error
 
@@ -324,7 +328,10 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction that holds everything; one that will make tables keeps others out from its beginning."""
+    """Begin a transaction that holds everything; one that writes keeps others out from its beginning.
+
+    SQLite lets a transaction wait for others only at its beginning: one that has read is refused at once.
+    """
     writes = connection.get_execution_options().get("sdkgen_writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 

@@ -7,11 +7,13 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 from sqlalchemy import create_engine
+from sqlalchemy.exc import DataError
 
 from sdkgen.bench import migrations
 from sdkgen.bench import store as store_module
@@ -201,6 +203,29 @@ def test_a_locked_store_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     store.begin_run(Settings())
 
 
+def test_a_session_waits_for_another_process_that_writes(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "s"))
+    run = store.begin_run(Settings())
+    other = sqlite3.connect(tmp_path / "s", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    done = threading.Timer(0.3, other.execute, ["COMMIT"])
+    done.start()
+    try:
+        add(store, run)
+    finally:
+        done.join()
+        other.close()
+    assert len(store.sessions([run])) == 1
+
+
+def test_a_value_that_the_database_does_not_take_is_no_damage(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "s"))
+    with pytest.raises(StoreError) as caught, store._guard():
+        raise DataError("INSERT", {}, ValueError("bigint out of range"))
+    assert caught.value.reference == "store-failed"
+    assert "bigint out of range" in caught.value.message
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_read_only_store_says_so(tmp_path: Path) -> None:
     Store(str(tmp_path / "s")).close()
@@ -259,6 +284,14 @@ def test_the_tables_are_not_sqlite_only() -> None:
     for table in migrations.metadata.sorted_tables:
         assert "CREATE TABLE" in str(CreateTable(table).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
     engine.dispose()
+
+
+def test_times_do_not_overflow_after_two_seconds() -> None:
+    from sqlalchemy.dialects import postgresql
+    from sqlalchemy.schema import CreateTable
+
+    made = str(CreateTable(migrations.samples).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+    assert all(f"{name} BIGINT" in made for name in ("at_ns", "run_ns", "total_ns"))
 
 
 def test_many_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
