@@ -10,11 +10,16 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sdkgen import console
 from sdkgen.files import files_below, sha256_path, whole_folder
+
+if sys.platform != "win32":
+    import fcntl
 
 _LISTING = "sha256.json"
 
@@ -48,18 +53,36 @@ def find(kind: str, key: str) -> Path | None:
 def make(kind: str, key: str, build: Callable[[Path], None], *, anew: bool = False) -> Path:
     """Return the content folder of an entry, calling ``build`` with an empty folder to fill if there is none.
 
-    With ``anew`` it is called in any case; an entry that is there is replaced once that has ended well.
+    With ``anew`` it is called in any case; an entry that is there is replaced once that has ended well. Another process
+    that wants the same entry meanwhile waits, and takes what this one made.
 
     Raises ``OutputError`` where the cache folder cannot be written.
     """
-    if not anew and (found := find(kind, key)) is not None:
-        return found
     entry = root() / kind / key
-    with whole_folder(entry) as work:
-        (work / "content").mkdir()
-        build(work / "content")
-        (work / _LISTING).write_text(json.dumps(_list(work / "content"), indent=1))
+    with _alone(f"{kind}-{key}"):
+        if not anew and (found := find(kind, key)) is not None:
+            return found
+        with whole_folder(entry) as work:
+            (work / "content").mkdir()
+            build(work / "content")
+            (work / _LISTING).write_text(json.dumps(_list(work / "content"), indent=1))
     return entry / "content"
+
+
+@contextmanager
+def _alone(name: str) -> Iterator[None]:
+    """Keep other processes from the entry ``name`` while the block runs; who comes second finds what the first made."""
+    folder = root() / "locks"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / name).open("a")
+    except OSError:
+        yield  # Nobody can write here, so that there is nothing to keep them from.
+        return
+    with lock:
+        if sys.platform != "win32":
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _list(content: Path) -> dict[str, str]:

@@ -68,9 +68,13 @@ class ConvertError(SdkgenError):
 
 
 class BackendError(SdkgenError):
-    """A runtime is missing here, or refuses an artifact."""
+    """A runtime refuses an artifact, or computes what the artifact must not give."""
 
     reference = "backend-unavailable"
+
+
+class RuntimeMissingError(BackendError):
+    """A runtime cannot run any artifact here."""
 
 
 class MissingExtraError(SdkgenError):

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,31 @@ def test_an_entry_is_made_once() -> None:
     first = cache.make("kind", "key", fill)
     assert cache.make("kind", "key", fill) == first == cache.find("kind", "key")
     assert len(calls) == 1
+
+
+def test_processes_that_want_the_same_entry_take_turns(empty_cache: Path) -> None:
+    script = (
+        "import sys\nfrom sdkgen import cache\n"
+        "def fill(folder):\n    (folder / 'file').write_text('x' * 100_000)\n"
+        "print('ready', flush=True)\nsys.stdin.read()\n"
+        "for count in range(600):\n    cache.make('kind', str(count // 3), fill, anew=count % 3 == 1)\n"
+    )
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, "SDKGEN_CACHE": str(empty_cache)}
+    pipe = subprocess.PIPE
+    running = [
+        subprocess.Popen(command, env=environment, text=True, stdin=pipe, stdout=pipe, stderr=pipe) for _ in range(3)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.close()
+        process.stdin = None
+    said = [process.communicate(timeout=120)[1] for process in running]
+    assert [process.returncode for process in running] == [0, 0, 0], said
+    assert said == ["", "", ""]
 
 
 @pytest.mark.parametrize("damage", ["content", "extra", "missing", "listing"])

@@ -21,13 +21,16 @@ from pathlib import Path
 import numpy as np
 
 from sdkgen.detection.types import Array, RawOutputs
-from sdkgen.errors import BackendError
+from sdkgen.errors import BackendError, RuntimeMissingError
 from sdkgen.spec.model import ModelSpec
 
 _WORKER = Path(__file__).with_name("litert_gpu_worker.py")
 _PATIENCE_S = 900.0
 """A driver that has not answered by then hangs; software Vulkan compiles its shaders in the first run, slowly."""
 
+
+_NOT_WHOLE = "not every op runs on the GPU"
+"""What the worker says of an artifact that the GPU takes in part."""
 
 _STATUSES = "INTERNAL|INVALID_ARGUMENT|FAILED_PRECONDITION|NOT_FOUND|UNAVAILABLE|UNIMPLEMENTED|UNKNOWN"
 
@@ -40,8 +43,10 @@ class LiteRtGpuBackend:
     def __init__(self, path: Path, spec: ModelSpec, *, enforce_f32: bool = False) -> None:
         """Compile ``path`` for the GPU; ``enforce_f32`` computes in float32 where the GPU would use float16.
 
-        Raises ``BackendError`` if there is no Vulkan driver that LiteRT takes, or an op cannot run on the GPU.
+        Raises ``RuntimeMissingError`` if there is no Vulkan driver that LiteRT takes, ``BackendError`` if an op cannot
+        run on the GPU.
         """
+        self._runs = False
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         command = shlex.split(os.environ.get("SDKGEN_GPU_PYTHON", "")) or [sys.executable]
         environment = {"XDG_RUNTIME_DIR": tempfile.gettempdir()} | os.environ
@@ -62,9 +67,10 @@ class LiteRtGpuBackend:
         except BaseException:
             self.close()
             raise
+        self._runs = True
         released = {output.released: output.name for output in spec.outputs}
         self._outputs = [(released.get(o["name"], o["name"]), tuple(o["shape"])) for o in answer["outputs"]]
-        self.adapter = self._adapter()
+        self.adapter = self._adapter() or "unknown GPU"
 
     def run(self, image: Array) -> RawOutputs:
         """Return the outputs for one input; see ``Backend.run``."""
@@ -117,18 +123,22 @@ class LiteRtGpuBackend:
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
 
-    def _adapter(self) -> str:
+    def _adapter(self) -> str | None:
         found = re.search(r"[Ss]elected adapter:?\s*(.+)", self._words())
-        return found[1].strip() if found else "unknown GPU"
+        return found[1].strip() if found else None
 
     def _refusal(self, why: str) -> BackendError:
         # The runtime's own reason stands at the end of one of many lines: "… INTERNAL: No adapters found".
         words = self._words()
         reasons = re.findall(rf"(?:{_STATUSES}): ([A-Z][^:\n]+)$", f"{words}\n{why}", re.MULTILINE)
         last = [line for line in words.splitlines() if line.strip() and not line.startswith(("INFO", "I0000"))][-1:]
-        why = ": ".join([why.strip(), *last])
-        return BackendError(
-            f"LiteRT's GPU accelerator does not run here: {reasons[-1] if reasons else why}",
+        runs = self._runs or (_NOT_WHOLE in why and self._adapter() is not None)
+        why = reasons[-1] if reasons else ": ".join([why.strip(), *last])
+        if runs:
+            hint = "The command sdkgen lint tells of operations that GPUs do not take."
+            return BackendError(f"LiteRT's GPU accelerator does not run the artifact: {why}", hint=hint)
+        return RuntimeMissingError(
+            f"LiteRT's GPU accelerator does not run here: {why}",
             hint="It needs a Vulkan driver, Mesa 25 or newer for a software one; see docs/parity.md.",
             reference="no-gpu",
         )

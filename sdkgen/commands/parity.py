@@ -61,6 +61,8 @@ def check_parity(
     Every artifact that `build` can make is run on seeded noise and on photographs that are shifted, scaled, turned,
     mirrored, lit differently and noisy. Exit code 1 if one differs by more than the model's tolerances.
     """
+    if weights_bits is not None and (weights_bits not in (6, 8) or (backends and Runtime.COREML not in backends)):
+        raise UsageError("--weights-bits is for Core ML, and is 8 or 6", hint="Leave it out, or correct it.")
     if every and models:
         raise UsageError("--all and --model exclude each other", hint="Give one of them.")
     names = model_names() if every else tuple(models or [_DETECTOR])
@@ -93,18 +95,20 @@ def check_parity(
                 else:
                     comparisons.append(result)
     whole = report(comparisons, list(skipped.values()))
-    if html is not None:
-        from sdkgen.parity.html import write_html
-
-        write_html(whole, html)
     if json:
         console.print_json(whole.model_dump(mode="json"))
     else:
         _print(whole)
+    if html is not None:
+        from sdkgen.parity.html import write_html
+
+        write_html(whole, html)
     failures = [failure for comparison in comparisons for failure in comparison.failures]
     if failures:
         more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
         raise ParityError(f"{failures[0]}{more}", hint="The artifact does not compute what the network computes.")
+    if not whole.passed:
+        raise ParityError("nothing was compared", hint="None of the runtimes runs here; what each lacks is said above.")
 
 
 def _print(result: ParityReport) -> None:

@@ -92,6 +92,6 @@ class ParityReport(Record):
 
 
 def report(comparisons: Sequence[Comparison], skipped: Sequence[Skipped]) -> ParityReport:
-    """Return the report of ``comparisons``; it passes if none of them failed."""
-    passed = not any(comparison.failures for comparison in comparisons)
+    """Return the report of ``comparisons``; it passes if there are any and none of them failed."""
+    passed = bool(comparisons) and not any(comparison.failures for comparison in comparisons)
     return ParityReport(passed=passed, comparisons=tuple(comparisons), skipped=tuple(skipped))

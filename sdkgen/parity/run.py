@@ -15,7 +15,7 @@ from sdkgen.backends.torch_backend import TorchBackend
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.roi import detection_roi
 from sdkgen.detection.types import Roi
-from sdkgen.errors import BackendError
+from sdkgen.errors import MissingExtraError, RuntimeMissingError
 from sdkgen.network import load
 from sdkgen.parity.compare import Reference, Subject, compare, reference
 from sdkgen.parity.inputs import Bytes, Input, Locate, photo_inputs, random_inputs
@@ -70,22 +70,25 @@ def run(
     optional: Sequence[str] = (),
     done: Callable[[], None] = lambda: None,
 ) -> Iterator[Comparison | Skipped]:
-    """Yield the comparisons of each of ``chosen``, or why a runtime among ``optional`` is left out.
+    """Yield the comparisons of each of ``chosen``, or why a runtime among ``optional`` that is missing is left out.
 
-    Raises ``BackendError`` if another runtime does not run here, ``ConvertError`` if an artifact cannot be made.
+    Raises ``RuntimeMissingError`` or ``MissingExtraError`` if another is missing, ``BackendError`` if one refuses an
+    artifact or gives outputs that are not the model's, ``ConvertError`` if an artifact cannot be made.
     """
     against = references(spec, inputs)
     missing: set[str] = set()
     for subject in chosen:
         if subject.runtime not in missing:
             try:
-                with closing(_open(spec, subject, convert)) as backend:
-                    yield from compare(_detailed(subject, backend), backend, against, inputs, spec)
-            except BackendError as error:
+                opened = _open(spec, subject, convert)
+            except (RuntimeMissingError, MissingExtraError) as error:
                 if subject.runtime not in optional:
                     raise
                 missing.add(subject.runtime)
                 yield Skipped(runtime=subject.runtime, why=error.message)
+            else:
+                with closing(opened) as backend:
+                    yield from compare(_detailed(subject, backend), backend, against, inputs, spec)
         done()
 
 

@@ -11,7 +11,7 @@ from sdkgen.backends import litert_gpu
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.backends.litert_gpu import LiteRtGpuBackend
 from sdkgen.detection.pipeline import detect
-from sdkgen.errors import BackendError
+from sdkgen.errors import BackendError, RuntimeMissingError
 from sdkgen.spec.registry import load_model
 from sdkgen.weights.fetch import fetch
 from tests.photographs import astronaut
@@ -69,20 +69,36 @@ def test_a_refusal_tells_the_drivers_reason(tmp_path: Path, model: Path, monkeyp
     worker(tmp_path, monkeypatch, f"print({log!r}, file=sys.stderr)\nprint(json.dumps({{'error': 'ERROR: [x]'}}))")
     with pytest.raises(BackendError, match="No adapters found") as caught:
         LiteRtGpuBackend(model, FRONT)
+    assert isinstance(caught.value, RuntimeMissingError)
     assert "docs/parity.md" in caught.value.hint
+
+
+def test_an_artifact_that_the_gpu_takes_in_part_is_the_artifact_s_fault(
+    tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer = {"error": "not every op runs on the GPU"}
+    worker(
+        tmp_path,
+        monkeypatch,
+        f"print('Selected adapter: Some GPU', file=sys.stderr)\nprint(json.dumps({answer!r}))",
+    )
+    with pytest.raises(BackendError, match="not every op") as caught:
+        LiteRtGpuBackend(model, FRONT)
+    assert not isinstance(caught.value, RuntimeMissingError)
 
 
 def test_a_process_that_dies_is_an_error_not_a_hang(
     tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     worker(tmp_path, monkeypatch, "sys.exit(1)")
-    with pytest.raises(BackendError, match="the process ended"):
+    with pytest.raises(RuntimeMissingError, match="the process ended"):
         LiteRtGpuBackend(model, FRONT)
     ready = {"outputs": [{"name": "boxes", "shape": [1, 4]}], "input_bytes": 4}
     worker(tmp_path, monkeypatch, f"print(json.dumps({ready!r}), flush=True)\nsys.stdin.buffer.read(30)\nsys.exit(1)")
     backend = LiteRtGpuBackend(model, FRONT)
-    with pytest.raises(BackendError, match="the process ended"):
+    with pytest.raises(BackendError, match="the process ended") as caught:
         backend.run(np.zeros((1, 128, 128, 3), np.float32))
+    assert not isinstance(caught.value, RuntimeMissingError)
     backend.close()
 
 

@@ -29,6 +29,7 @@ def comparison(name: str = "boxes", *failures: str) -> Comparison:
 
 def test_passes_without_failures() -> None:
     assert report([comparison()], []).passed
+    assert not report([], [Skipped(runtime="litert", why="it is missing")]).passed
     assert not report([comparison(), comparison("boxes", "boxes differ")], []).passed
 
 

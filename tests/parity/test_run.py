@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdkgen.errors import BackendError
+from sdkgen.errors import BackendError, MissingExtraError, RuntimeMissingError
 from sdkgen.parity import run as parity_run
 from sdkgen.parity.compare import Reference, Subject, _tensor_row, compare
 from sdkgen.parity.inputs import Input
@@ -31,7 +31,7 @@ def test_compressed_weights_are_measured_not_judged() -> None:
 
 class Refusing:
     def __init__(self, *_: object, **__: object) -> None:
-        raise BackendError("no adapters found")
+        raise RuntimeMissingError("no adapters found")
 
 
 def _no_backend(*_: object, **__: object) -> Refusing:
@@ -54,6 +54,31 @@ def test_a_runtime_that_is_missing_is_said_once() -> None:
     )
     assert results == [Skipped(runtime="litert-gpu", why="no adapters found")]
     assert len(ticks) == 4
+
+
+@pytest.mark.usefixtures("no_runtime")
+def test_a_package_that_is_missing_is_said_and_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def without(*_: object, **__: object) -> Refusing:
+        raise MissingExtraError("onnxruntime")
+
+    monkeypatch.setattr(parity_run, "open_artifact", without)
+    chosen = list(subjects(FRONT, ["onnx"], ["fp16"]))
+    results = list(run(FRONT, chosen, [], lambda *_, **__: Path("x"), optional=["onnx"]))
+    assert [result.why for result in results if isinstance(result, Skipped)] == [
+        "the package onnxruntime is not installed"
+    ]
+
+
+@pytest.mark.parametrize(("runtime", "name"), [("litert", "x.tflite"), ("onnx", "x.onnx"), ("coreml", "x.mlpackage")])
+def test_an_artifact_that_no_runtime_reads_is_not_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, name: str
+) -> None:
+    monkeypatch.setattr(parity_run, "references", lambda *_: [Reference("torch", [])])
+    (tmp_path / name).write_bytes(b"no model")
+    chosen = list(subjects(FRONT, [runtime], ["fp16"]))
+    with pytest.raises(BackendError) as caught:
+        list(run(FRONT, chosen, [], lambda *_, **__: tmp_path / name, optional=[runtime]))
+    assert not isinstance(caught.value, RuntimeMissingError)
 
 
 @pytest.mark.usefixtures("no_runtime")
