@@ -65,7 +65,8 @@ class Session:
         self._settings = settings
         self._stop = stop or threading.Event()
         self._watch = watch
-        self._folder = f"{workspace.root}/sessions/{uuid.uuid4().hex}"
+        self._name = uuid.uuid4().hex
+        self._folder = f"{workspace.root}/sessions/{self._name}"
         self._seen = b""
         self._reconnects = workspace.reconnects
         self._started = 0.0
@@ -97,6 +98,7 @@ class Session:
         # Descriptor 9 holds a lock for as long as the runner lives: who waits for it sleeps until the end.
         start = (
             f"mkdir -p {home} {folder}/cache && chmod 700 {home} && cd {folder} || exit 1; "
+            f"echo {shlex.quote(workspace.runner.end)} >end; "
             f"[ -e pid ] || setsid sh -c {shlex.quote(inside)} </dev/null >/dev/null 2>&1 9>busy & "
             f"i=0; while [ $i -lt 100 ]; do [ -s {folder}/pid ] && exit 0; sleep 0.02; i=$((i + 1)); done; exit 1"
         )
@@ -213,7 +215,7 @@ class Session:
 
     def _remove(self) -> None:
         try:
-            self._workspace.shell(f"rm -rf {shlex.quote(self._folder)}")
+            self._workspace.sweep(self._name)
         except DeviceError:
             return
 

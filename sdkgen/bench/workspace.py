@@ -57,9 +57,10 @@ class Workspace:
     def bring(self, cells: Iterable[Cell]) -> None:
         """Make the device ready for ``cells``.
 
-        Brings the runner and the cells' files, except what lies there already, whole, and lets the runner prepare what
-        else it needs.
+        Ends what an earlier bench left running there, brings the runner and the cells' files, except what lies there
+        already, whole, and lets the runner prepare what else it needs.
         """
+        self.sweep()
         wanted = {f"{self.kit}/{name}": source for name, source in self.files.items()}
         wanted |= {self._input(path): path for cell in cells for path in self.runner.inputs(cell)}
         folders = shlex.join([f"{self.root}/sessions", f"{self.root}/models", self.kit])
@@ -70,6 +71,18 @@ class Workspace:
             if there.get(path) != sha256_path(source):
                 self._push(source, path, 0o755 if path == program else 0o644)
         self.runner.prepare(self)
+
+    def sweep(self, session: str = "*") -> None:
+        """Remove a session's folder, or every one, with the runner that may still be at work in it.
+
+        Only a lock that is held tells that it is: a device that was restarted gives its number to another process.
+        """
+        self.shell(
+            f"cd {shlex.quote(self.root)}/sessions 2>/dev/null || exit 0; for at in {session}; do "
+            'if [ -f "$at/busy" ]; then flock -n 9 9<"$at/busy"; '
+            '[ $? -eq 1 ] && { kill -9 -$(cat "$at/pid"); sh "$at/end"; }; fi 2>/dev/null; '
+            'rm -rf "$at"; done'
+        )
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
         """Run a command that does no harm when it runs twice: if the device goes away, reconnect and run it again."""

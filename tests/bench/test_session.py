@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import signal
+import shlex
 import subprocess
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -217,8 +217,57 @@ def test_a_device_that_never_comes_back_keeps_what_had_arrived(tmp_path: Path, m
     assert len(outcome.recording.samples) == 1
     assert outcome.error is not None
     assert outcome.error.reference == "device-gone"
-    (left,) = left_on_device(made)
-    os.killpg(int((left / "pid").read_text()), signal.SIGKILL)
+    assert processes("/runner", tmp_path)
+    assert len(left_on_device(made)) == 1
+    workspace(tmp_path, model, "good")
+
+
+def test_what_a_lost_session_left_running_is_ended_before_the_next_bench(tmp_path: Path, model: Cell) -> None:
+    flaky = Flaky(range(3, 99), back=False)
+    made = workspace(tmp_path, model, "hang", "", flaky)
+    made.runner = replace(made.runner, end=f"touch {shlex.quote(str(tmp_path / 'app ended'))}")  # type: ignore[type-var]
+    flaky.on = True
+    assert Session(made, model, Settings()).run().status == "lost"
+    assert processes("/runner", tmp_path)
+    again = workspace(tmp_path, model, "good")
+    wait_for(lambda: not processes("/runner", tmp_path))
+    assert left_on_device(again) == []
+    assert (tmp_path / "app ended").exists()
+
+
+def test_a_process_that_got_an_old_runners_number_is_left_alone(tmp_path: Path, model: Cell) -> None:
+    made = workspace(tmp_path, model, "good")
+    old = Path(made.root) / "sessions" / "old"
+    old.mkdir()
+    with subprocess.Popen(["sleep", "60"], start_new_session=True) as other:
+        (old / "pid").write_text(f"{other.pid}\n")
+        (old / "busy").touch()
+        made.bring([model])
+        time.sleep(0.1)
+        lives = other.poll() is None
+        other.kill()
+    assert lives
+    assert left_on_device(made) == []
+
+
+class Confused(Flaky):
+    """This machine, where looking at a session goes wrong in a way that no reconnection mends."""
+
+    def shell(self, command: str, timeout: float = 30) -> Completed:
+        try:
+            return super().shell(command, timeout)
+        except DeviceGone as error:
+            raise DeviceError("nonsense") from error
+
+
+def test_a_session_that_fails_from_here_leaves_nothing_running(tmp_path: Path, model: Cell) -> None:
+    confused = Confused(range(2, 3), back=True)
+    made = workspace(tmp_path, model, "hang", "", confused)
+    confused.on = True
+    outcome = Session(made, model, Settings()).run()
+    assert outcome.status == "failed"
+    wait_for(lambda: not processes("/runner", tmp_path))
+    assert left_on_device(made) == []
 
 
 def test_files_on_the_device_that_were_damaged_are_brought_anew(tmp_path: Path, model: Cell) -> None:

@@ -209,6 +209,24 @@ def test_an_interrupt_ends_the_process_on_the_device_and_keeps_finished_sessions
         assert "sdkgen-runner" not in phone.shell("ps -eo args").text
 
 
+def test_what_a_killed_bench_left_running_is_ended_by_the_next(place: Path, ready: Device, run: Run) -> None:
+    first = subprocess.Popen([sys.executable, "-m", "sdkgen", *arguments(place, folder(place, "hang"), ready)])
+    with closing(open_device(ready.serial or "", "direct")) as phone:
+
+        def measuring() -> bool:
+            return "sdkgen-runner" in phone.shell("ps -eo args").text
+
+        wait_until(lambda: running(ready) and measuring(), 60)
+        first.kill()
+        first.wait()
+        assert measuring()
+        done = run(*arguments(place, folder(place, "good"), ready))
+        assert done.returncode == 0, done.stderr
+        assert not measuring()
+    assert not running(ready)
+    assert statuses(place) == ["complete"] * 3
+
+
 def test_two_benches_at_once_on_one_device(place: Path, ready: Device, run: Run) -> None:
     command = [*arguments(place, folder(place, "slow"), ready), "--sessions", "6"]
     first = subprocess.Popen([sys.executable, "-m", "sdkgen", *command], stderr=subprocess.DEVNULL)
