@@ -19,6 +19,14 @@ _SHARE_HINT = "Write a percentage such as 5%, or a share such as 0.05."
 
 Format: TypeAlias = Literal["table", "markdown", "csv", "json", "html"]
 
+# By option: what is said with it, and the options that would be ignored beside it.
+_NOT_WITH = {
+    "runs": ("the list of runs is a table of all of them",
+             ("run", "form", "compare", "check", "max_regression", "out", "paper", "evaluations")),
+    "paper": ("the paper's tables are compared with nothing else", ("compare", "check", "max_regression")),
+}  # fmt: skip
+_ONLY_WITH = {"max_regression": "check", "evaluations": "paper"}
+
 
 def register(app: typer.Typer) -> None:
     """Add ``report``."""
@@ -26,8 +34,11 @@ def register(app: typer.Typer) -> None:
 
 
 def report(
+    context: typer.Context,
     run: str = typer.Option("latest", "--run", help="A run's id or its beginning, latest, or all."),
-    form: Format = typer.Option("table", "--format", "-f", help="How to write it."),
+    form: Format | None = typer.Option(
+        None, "--format", "-f", help="How to write it.", show_default="table, or markdown with --out"
+    ),
     compare: str | None = typer.Option(None, "--compare", help="A run, a JSON report, or published."),
     check: str | None = typer.Option(None, "--check", help="A run or a JSON report to be no slower than."),
     max_regression: str = typer.Option("5%", "--max-regression", help="How much slower is allowed with --check."),
@@ -45,6 +56,12 @@ def report(
     from sdkgen.bench.store import Store
 
     allowed = _share(max_regression)
+    _refuse_what_would_be_ignored(context)
+    if form == "table" and out is not None:
+        raise UsageError("a table is drawn for a terminal", hint="Leave out --out, or choose another --format.")
+    if compare and form in ("csv", "json"):
+        raise UsageError(f"{form} holds no comparison", hint="Choose --format table, markdown or html with --compare.")
+    form = form or ("markdown" if out else "table")
     if paper:
         _paper(store, run, evaluations, form, out)
         return
@@ -57,6 +74,19 @@ def report(
     _write(made, with_store, form, extras, out)
     if check is not None:
         _check(made, _baseline(with_store, check), allowed)
+
+
+def _refuse_what_would_be_ignored(context: typer.Context) -> None:
+    """Raise ``UsageError`` if an option was given that another one keeps from having any effect."""
+    sources = {str(one.name): context.get_parameter_source(str(one.name)) for one in context.command.params}
+    flags = {str(one.name): one.opts[0] for one in context.command.params}
+    given = {name: flags[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    for option, (what, others) in _NOT_WITH.items():
+        if option in given and (ignored := [given[name] for name in others if name in given]):
+            raise UsageError(what, hint=f"Leave out {', '.join(ignored)}, or {given[option]}.")
+    for option, needed in _ONLY_WITH.items():
+        if option in given and needed not in given:
+            raise UsageError(f"{given[option]} belongs to --{needed}", hint=f"Give --{needed} too, or leave it out.")
 
 
 def _share(text: str) -> float:
@@ -131,7 +161,7 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
         if cell.backend == "gpu" and cell.median is not None
     ]
     tables = paper_tables(published(), latencies, [read_evaluation(path) for path in evaluations])
-    if form == "table" and out is None:
+    if form == "table":
         for table in tables:
             print_rows(table.headings, table.rows, title=table.title, note=table.note)
         return
@@ -152,7 +182,7 @@ def _write(report: Report, store: Store, form: Format, extras: list[Extra], out:
     from sdkgen.bench.report_html import page
     from sdkgen.bench.report_text import as_csv, markdown, markdown_table, print_table
 
-    if form == "table" and out is None:
+    if form == "table":
         print_table(report, extras)
         return
     if form == "html":

@@ -276,6 +276,34 @@ def test_the_command_says_what_is_wrong(tmp_path: Path, run: Run) -> None:
     assert run("report", "--max-regression", "lots").returncode == 2
 
 
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (["--check", "base.json", "--paper"], "Leave out --check, or --paper"),
+        (["--check", "base.json", "--runs"], "Leave out --check, or --runs"),
+        (["--runs", "--format", "json", "--out", "r.json"], "Leave out --format, --out, or --runs"),
+        (["--compare", "published", "--paper"], "Leave out --compare, or --paper"),
+        (["--evaluation", "e.json"], "--evaluation belongs to --paper"),
+        (["--max-regression", "1%"], "--max-regression belongs to --check"),
+        (["--compare", "published", "--format", "json"], "json holds no comparison"),
+        (["--compare", "published", "--format", "csv"], "csv holds no comparison"),
+        (["--format", "table", "--out", "r.txt"], "another --format"),
+    ],
+)
+def test_options_that_would_be_ignored_are_refused(store: Store, run: Run, given: list[str], words: str) -> None:
+    measure(store, FIVE)
+    done = run("report", "--store", store.place, *given)
+    assert done.returncode == 2
+    assert words in " ".join(done.stderr.split())
+    assert done.stdout == ""
+
+
+def test_a_file_is_markdown_unless_a_format_is_chosen(store: Store, tmp_path: Path, run: Run) -> None:
+    measure(store, FIVE)
+    assert run("report", "--store", store.place, "--out", tmp_path / "r.md").returncode == 0
+    assert (tmp_path / "r.md").read_text().startswith("| device")
+
+
 def test_the_report_never_loads_torch(store: Store, run: Run) -> None:
     measure(store, FIVE)
     done = run("report", "--store", store.place, "--format", "json", PYTHONPROFILEIMPORTTIME="1")
