@@ -16,6 +16,9 @@ _GPU_CLOCKS = (
 )
 _UNREADABLE = "-"
 
+HOTTEST_BATTERY = 40.0
+"""A session does not begin above this battery temperature, in degrees Celsius, while there is time to cool down."""
+
 
 class Health(BaseModel):
     """A device's state at one moment. None is "unreadable": the device denied or lacks it. It never means zero."""
@@ -34,7 +37,7 @@ class Health(BaseModel):
     cpu_clocks: tuple[int | None, ...] | None = None
     """The current clock of each CPU in kHz."""
     cpu_maximum_clocks: tuple[int | None, ...] | None = None
-    """The highest clock of each CPU in kHz."""
+    """The highest clock that each CPU may take at the moment, in kHz: heat lowers it, unlike the hardware's own."""
     cpu_governors: tuple[str | None, ...] | None = None
     gpu_clock: int | None = None
     """In Hz."""
@@ -51,7 +54,7 @@ def read_health(transport: Transport) -> Health:
             "thermal": "dumpsys thermalservice",
             # Asked for after dumpsys, which leaves an emulated device's temperature where the nodes show it.
             "zones": _each(_ZONES, "type", "temp"),
-            "cpus": _each(_CPUS, "cpufreq/scaling_cur_freq", "cpufreq/cpuinfo_max_freq", "cpufreq/scaling_governor"),
+            "cpus": _each(_CPUS, "cpufreq/scaling_cur_freq", "cpufreq/scaling_max_freq", "cpufreq/scaling_governor"),
             "gpu": f"for file in {_GPU_CLOCKS}; do [ -r $file ] && cat $file && exit; done; exit 1",
             "load": "cut -d' ' -f1 /proc/loadavg",
         },
@@ -73,6 +76,11 @@ def read_health(transport: Transport) -> Health:
         gpu_clock=number(said["gpu"]),
         load=_decimal(said["load"]),
     )
+
+
+def hot(health: Health) -> bool:
+    """Return whether the device says that it is too warm to be measured."""
+    return (health.thermal_status or 0) > 0 or (health.battery_temperature or 0.0) > HOTTEST_BATTERY
 
 
 def _each(folders: str, *nodes: str) -> str:

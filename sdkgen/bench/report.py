@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from sdkgen.bench import statistics
-from sdkgen.bench.health import Health
+from sdkgen.bench.health import Health, hot
 from sdkgen.bench.store import Provenance, Store, StoredRun, StoredSession
 from sdkgen.errors import UsageError, nearest
 from sdkgen.spec.registry import load_model, model_names
@@ -220,7 +220,7 @@ def _verdicts(
     found: list[Verdict] = []
     if any(throttled(session.health_before, session.health_after) for session in good):
         found.append("throttled")
-    if any(session.health_before and (session.health_before.thermal_status or 0) > 0 for session in good):
+    if any(session.health_before and hot(session.health_before) for session in good):
         found.append("hot")
     if len(medians) > 1 and statistics.spread(medians) > statistics.UNSTABLE_SPREAD:
         found.append("unstable")

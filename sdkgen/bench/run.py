@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from sdkgen.bench.awake import kept_awake
 from sdkgen.bench.device import Identity, identify
 from sdkgen.bench.errors import DeviceError
-from sdkgen.bench.health import Health, read_health
+from sdkgen.bench.health import Health, hot, read_health
 from sdkgen.bench.locks import device_lock
 from sdkgen.bench.plan import Cell, Settings, turns
 from sdkgen.bench.runner import Runner
@@ -24,8 +24,6 @@ from sdkgen.bench.transport import Found, Transport
 from sdkgen.bench.workspace import TRANSIENT, Workspace, open_workspace
 from sdkgen.errors import SdkgenError
 
-HOTTEST_BATTERY = 40.0
-"""A session does not begin above this battery temperature, in degrees Celsius, while there is time to cool down."""
 LONGEST_COOLING = 300.0
 """How long to wait for a hot device; then it is measured all the same, and the result says so."""
 _COOLING_STEP = 5.0
@@ -188,11 +186,6 @@ class Bench:
         error.context = where if not error.context or error.context == state.serial else f"{where}: {error.context}"
         with self._writing:
             self.problems.append(Problem(state.serial, cell, error))
-
-
-def hot(health: Health) -> bool:
-    """Return whether the device says that it is too warm to be measured."""
-    return (health.thermal_status or 0) > 0 or (health.battery_temperature or 0.0) > HOTTEST_BATTERY
 
 
 def temperature(health: Health) -> float | None:

@@ -40,7 +40,8 @@ def test_a_phone(nodes: Path) -> None:
     for cpu, (clock, highest) in enumerate([(1_800_000, 1_800_000), (576_000, 2_800_000)]):
         at = nodes / f"devices/system/cpu/cpu{cpu}/cpufreq"
         write(at / "scaling_cur_freq", f"{clock}\n")
-        write(at / "cpuinfo_max_freq", f"{highest}\n")
+        write(at / "cpuinfo_max_freq", "3000000\n")
+        write(at / "scaling_max_freq", f"{highest}\n")
         write(at / "scaling_governor", "walt\n")
     for zone, (name, value) in enumerate(
         [("cpu-0", "41200"), ("cpu-0", "45000"), ("battery", "28"), ("off", "-273000")]
@@ -63,7 +64,7 @@ def test_a_phone(nodes: Path) -> None:
 def test_what_is_denied_is_unreadable_and_never_zero(nodes: Path) -> None:
     at = nodes / "devices/system/cpu/cpu0/cpufreq"
     write(at / "scaling_cur_freq", "")
-    write(at / "cpuinfo_max_freq", "2800000\n")
+    write(at / "scaling_max_freq", "2800000\n")
     write(nodes / "class/thermal/thermal_zone0/type", "skin\n")
     # A folder where a node should be cannot be read, whoever tries.
     (nodes / "class/thermal/thermal_zone0/temp").mkdir()

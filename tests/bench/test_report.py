@@ -132,8 +132,8 @@ def test_throttling_is_what_the_device_says(before: Health | None, after: Health
     assert throttled(before, after) is expected
 
 
-def test_a_hot_device_is_flagged(store: Store) -> None:
-    health = Health(thermal_status=1)
+@pytest.mark.parametrize("health", [Health(thermal_status=1), Health(thermal_status=0, battery_temperature=41.0)])
+def test_a_hot_device_is_flagged(store: Store, health: Health) -> None:
     (found,) = build_report(store, [measure(store, FIVE, health=(health, health))]).cells
     assert found.verdicts == ("hot",)
 

@@ -86,6 +86,7 @@ def nodes(recipe: Recipe, cpus: int) -> dict[str, str]:
     for cpu in range(cpus):
         clock = f"{recipe.cpu.maximum_clock}\n"
         found[f"devices/system/cpu/cpu{cpu}/cpufreq/cpuinfo_max_freq"] = clock
+        found[f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_max_freq"] = clock
         found[f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_cur_freq"] = clock
         found[f"devices/system/cpu/cpu{cpu}/cpufreq/scaling_governor"] = f"{recipe.cpu.governor}\n"
     for number, zone in enumerate(recipe.thermal.zones):

@@ -22,6 +22,7 @@ from sdkgen.bench.device import identify
 from sdkgen.bench.emulator import Device, root, store, system
 from sdkgen.bench.errors import EmulatorError
 from sdkgen.bench.health import read_health
+from sdkgen.bench.report import throttled
 from sdkgen.bench.transport import Transport, open_device
 from sdkgen.errors import UsageError
 from sdkgen.spec.device import load_recipe
@@ -62,18 +63,19 @@ def test_work_warms_the_device_and_rest_cools_it(phone: Transport) -> None:
     assert skin() < warm
 
 
-def test_state_can_be_claimed_as_on_a_phone(phone: Transport) -> None:
+def test_state_can_be_claimed_as_on_a_phone(phone: Transport, maple: Device) -> None:
     try:
         phone.shell("dumpsys battery set level 7; dumpsys battery unplug; cmd thermalservice override-status 3")
         health = read_health(phone)
         assert (health.battery_level, health.plugged, health.thermal_status) == (7, False, 3)
         assert health.cpu_clocks is not None
-        assert health.cpu_maximum_clocks is not None
-        assert health.cpu_maximum_clocks[0] is not None
-        assert health.cpu_clocks[0] == health.cpu_maximum_clocks[0] * 6 // 10
+        assert set(health.cpu_clocks) == {maple.recipe.cpu.maximum_clock * 6 // 10}
+        assert health.cpu_maximum_clocks == health.cpu_clocks
+        hottest = health
     finally:
         phone.shell("dumpsys battery reset; cmd thermalservice reset")
     health = read_health(phone)
+    assert throttled(health, hottest.model_copy(update={"thermal_status": 0}))
     assert (health.thermal_status, health.cpu_clocks) == (0, health.cpu_maximum_clocks)
     assert (health.battery_level or 0) > 50
 

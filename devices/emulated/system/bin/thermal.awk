@@ -36,7 +36,10 @@ END {
 
     # From "severe" on, the clocks that the nodes show are those of a throttled phone.
     clock = content("cpu.clock") * (status >= 3 ? 0.6 : 1)
-    for (i = 0; i < cpus; i++) printf "%d\n", clock > ("/sys/devices/system/cpu/cpu" i "/cpufreq/scaling_cur_freq")
+    for (i = 0; i < cpus; i++) {
+        printf "%d\n", clock > ("/sys/devices/system/cpu/cpu" i "/cpufreq/scaling_cur_freq")
+        printf "%d\n", clock > ("/sys/devices/system/cpu/cpu" i "/cpufreq/scaling_max_freq")
+    }
 
     print "IsStatusOverride: " (claimed == "" ? "false" : "true")
     print "Thermal Status: " status
