@@ -14,6 +14,8 @@ from sdkgen.bench.transport.base import Transport
 _PROPERTIES = {
     "serial": "ro.serialno",
     "emulated": "ro.sdkgen.emulated",
+    "qemu": "ro.kernel.qemu",
+    "boot_qemu": "ro.boot.qemu",
     "manufacturer": "ro.product.manufacturer",
     "model": "ro.product.model",
     "device": "ro.product.device",
@@ -48,7 +50,7 @@ class Identity(BaseModel):
 
     serial_hash: str
     emulated: bool = False
-    """Whether it is an emulated device: Debian in fact, with glibc, whatever ``os`` says."""
+    """Whether it is an emulated device: sdkgen's own (Debian in fact, whatever ``os`` says), or Android's emulator."""
     manufacturer: str | None = None
     model: str | None = None
     device: str | None = None
@@ -96,7 +98,7 @@ def _identify_android(transport: Transport) -> Identity:
     told = {name: short(said[name]) for name in _PROPERTIES}
     gles = short((said["surface"] or "").partition("GLES:")[2])
     vulkan = _vulkan(said["vkjson"])
-    emulated = told["emulated"] == "1"
+    emulated = "1" in (told["emulated"], told["qemu"], told["boot_qemu"])
     release = told["release"]
     return Identity(
         # A device that keeps its serial number to itself is known by how it is connected.

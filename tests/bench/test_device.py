@@ -53,6 +53,12 @@ def test_a_phone() -> None:
     assert who.fingerprint is None
 
 
+@pytest.mark.parametrize("name", ["ro.kernel.qemu", "ro.boot.qemu"])
+def test_androids_emulator_is_no_phone(name: str) -> None:
+    assert identify(Pretend({**PHONE, name: "1"})).emulated
+    assert not identify(Pretend({**PHONE, name: "0"})).emulated
+
+
 def test_a_device_that_says_nothing_is_still_one() -> None:
     who = identify(Pretend(getprop="return 127"))
     assert who == Identity(serial_hash=who.serial_hash)
