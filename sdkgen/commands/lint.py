@@ -49,8 +49,9 @@ def _print(report: LintReport, verbose: bool) -> None:
     for finding, name, operations in report.grouped():
         places = [console.safe(o.output or f"operation {o.index}") for o in operations[:_NAMED]]
         more = f" and {len(operations) - _NAMED} more" if len(operations) > _NAMED else ""
+        what = f"[bold]{len(operations)} × {console.safe(name)}[/bold]"
         console.out.print(
-            f"\n[bold]{len(operations)} × {name}[/bold] fall back on {finding.target} [dim]({finding.rule})[/dim]\n"
+            f"\n{what} fall back on {finding.target} [dim]({finding.rule})[/dim]\n"
             f"  why: {console.safe(finding.message)}\n"
             f"  at:  {', '.join(places)}{more}\n"
             f"  fix: {console.safe(finding.fix)}",
@@ -65,6 +66,7 @@ def _print_operations(report: LintReport) -> None:
     for operation in report.operations:
         marks = ["yes" if operation.runs_on(target) else "[red]no[/red]" for target in report.targets]
         version = str(operation.version or "")
-        table.add_row(str(operation.index), operation.name, version, console.safe(operation.output), *marks)
+        told = (console.safe(operation.name), version, console.safe(operation.output))
+        table.add_row(str(operation.index), *told, *marks)
     console.out.print(table)
     console.out.print()

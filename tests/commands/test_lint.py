@@ -4,7 +4,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 
+from sdkgen.commands.lint import _print
+from sdkgen.convert.lint.report import Finding, LintReport, OperationVerdict
 from tests.conftest import Run
 from tests.convert.tiny import Tiny, convolution
 
@@ -36,6 +39,17 @@ def test_names_from_the_file_cannot_steer_the_terminal(run: Run, tmp_path: Path)
     done = run("lint", falling(tmp_path, "\x1b[2J[red]"), "--verbose")
     assert "\x1b[2J" not in done.stdout
     assert "\\x1b[2J[red]" in done.stdout
+
+
+def test_names_of_operations_cannot_either(capsys: pytest.CaptureFixture[str]) -> None:
+    hostile = "a\x1b[2Jb[/bold]"
+    finding = Finding(target="GPU", rule="rule", message="why", fix="fix")
+    operation = OperationVerdict(index=0, name=hostile, version=None, output="x", findings=(finding,))
+    report = LintReport(path="x", format="coreml", targets=("GPU",), required=("GPU",), operations=(operation,))
+    _print(report, verbose=True)
+    said = capsys.readouterr().out
+    assert "\x1b[2J" not in said
+    assert said.count("a\\x1b[2Jb[/bold]") == 2
 
 
 def test_json_lists_every_operation(run: Run, tmp_path: Path) -> None:

@@ -102,6 +102,27 @@ def bias(tiny: Tiny) -> None:
     made.graph.operators[0].inputs[2] = made.tensor((16,))
 
 
+def multiplied(tiny: Tiny) -> None:
+    x, y, z = tiny.tensor((1, 256, 1)), tiny.tensor((1, 1, 256)), tiny.tensor((1, 256, 256))
+    tiny.operation("MUL", [x, y], [z])
+
+
+def softmax(tiny: Tiny, beta: float) -> None:
+    x, y = tiny.tensor((1, 4)), tiny.tensor((1, 4))
+    tiny.operation("SOFTMAX", [x], [y], beta=beta)
+
+
+def mirrored(tiny: Tiny, mode: str) -> None:
+    x, y = tiny.tensor((1, 4, 4, 3)), tiny.tensor((1, 6, 6, 3))
+    paddings = tiny.constant(np.array([[0, 0], [1, 1], [1, 1], [0, 0]], np.int32))
+    tiny.operation("MIRROR_PAD", [x, paddings], [y], mode=getattr(tiny.schema.MirrorPadMode, mode))
+
+
+def reduced(tiny: Tiny, name: str) -> None:
+    x, y, axes = tiny.tensor((1, 4, 4, 3)), tiny.tensor((1, 3)), tiny.tensor((2,), "INT32")
+    tiny.operation(name, [x, axes], [y])
+
+
 @pytest.mark.parametrize(
     ("build", "expected"),
     [
@@ -111,6 +132,13 @@ def bias(tiny: Tiny) -> None:
         (five_axes, {("RELU", t, "tensor-rank") for t in BOTH}),
         (long_integers, {("ADD", t, "tensor-type") for t in BOTH}),
         (ranks, {("ADD", LEGACY, "operand-ranks")}),
+        (multiplied, {("MUL", LEGACY, "operand-shapes")}),
+        (lambda tiny: softmax(tiny, 1), set()),
+        (lambda tiny: softmax(tiny, 2), {("SOFTMAX", LEGACY, "softmax-beta")}),
+        (lambda tiny: mirrored(tiny, "REFLECT"), set()),
+        (lambda tiny: mirrored(tiny, "SYMMETRIC"), {("MIRROR_PAD", LEGACY, "mirror-mode")}),
+        (lambda tiny: reduced(tiny, "MEAN"), {("MEAN", LEGACY, "reduced-axes")}),
+        (lambda tiny: reduced(tiny, "SUM"), {("SUM", LEGACY, "reduced-axes")}),
         (corners, {("RESIZE_BILINEAR", t, "resize-corners") for t in BOTH}),
         (alpha, {("PRELU", t, "prelu-alpha") for t in BOTH}),
         (permutation, {("TRANSPOSE", t, "permutation") for t in BOTH}),

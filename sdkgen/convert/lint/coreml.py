@@ -120,7 +120,7 @@ def _pad(operation: Operation) -> Iterator[Finding]:
 
 def _pool(operation: Operation) -> Iterator[Finding]:
     limits = {"kernel_sizes": _LARGEST_WINDOW, "strides": _LARGEST_POOL_STRIDE}
-    values = ((operation.inputs[name], limit) for name, limit in limits.items())
+    values = ((operation.inputs.get(name), limit) for name, limit in limits.items())
     if any(isinstance(value, np.ndarray) and value.max() > limit for value, limit in values):
         yield Finding(
             target=NEURAL_ENGINE,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import gt, lt
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,7 @@ def judge(operation: Operation) -> Iterator[Finding]:
     if operation.name not in _VERSIONS:
         yield from _on_both(
             "unknown-operation",
-            f"no GPU delegate has a kernel for {operation.name}",
+            f"{operation.name} is not among the operations that both GPU delegates are known to take",
             "Express it in operations of docs/lint.md, or keep it out of the graph and compute it in the app.",
         )
         return
@@ -195,15 +196,47 @@ def _tensors(operation: Operation) -> Iterator[Finding]:
         yield from _on_both("dynamic-shape", "a tensor's shape is not fixed", "Convert with a fixed batch and size.")
 
 
+def _on_legacy(rule: str, message: str, fix: str) -> Iterator[Finding]:
+    yield Finding(target=LEGACY, rule=rule, message=message, fix=fix)
+
+
 def _add(operation: Operation) -> Iterator[Finding]:
     first, second = operation.shape(0), operation.shape(1)
     if len(first) > 1 and len(second) > 1 and len(first) != len(second):
-        yield Finding(
-            target=LEGACY,
-            rule="operand-ranks",
-            message=f"the operands have {len(first)} and {len(second)} axes",
-            fix="Give both the same number of axes.",
+        yield from _on_legacy(
+            "operand-ranks",
+            f"the operands have {len(first)} and {len(second)} axes",
+            "Give both the same number of axes.",
         )
+
+
+def _multiply(operation: Operation) -> Iterator[Finding]:
+    yield from _add(operation)
+    first, second = operation.shape(0), operation.shape(1)
+    if len(first) == len(second) and any(map(lt, first, second)) and any(map(gt, first, second)):
+        yield from _on_legacy(
+            "operand-shapes",
+            f"neither operand is as large as the other on every axis: {first} and {second}",
+            "Bring one operand to the shape of the result first.",
+        )
+
+
+def _softmax(operation: Operation) -> Iterator[Finding]:
+    options = operation.operator.builtinOptions
+    if options is not None and options.beta != 1:
+        yield from _on_legacy("softmax-beta", f"beta is {options.beta:g}", "Scale the input, and leave beta at 1.")
+
+
+def _mirror_pad(operation: Operation) -> Iterator[Finding]:
+    yield from _pad(operation)
+    options = operation.operator.builtinOptions
+    if options is not None and options.mode != flatbuffer.schema().MirrorPadMode.REFLECT:
+        yield from _on_legacy("mirror-mode", "it mirrors the edge too (SYMMETRIC)", "Pad by reflection.")
+
+
+def _reduce(operation: Operation) -> Iterator[Finding]:
+    if not operation.is_constant(1):
+        yield from _on_legacy("reduced-axes", "the axes are computed", "Use constant axes.")
 
 
 def _pad(operation: Operation) -> Iterator[Finding]:
@@ -271,15 +304,18 @@ _RULES: dict[str, Rule] = {
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,
     "DEQUANTIZE": _dequantize,
-    "MIRROR_PAD": _pad,
-    "MUL": _add,
+    "MEAN": _reduce,
+    "MIRROR_PAD": _mirror_pad,
+    "MUL": _multiply,
     "PAD": _pad,
     "PADV2": _pad,
     "PRELU": _prelu,
     "RESIZE_BILINEAR": _resize,
     "RESIZE_NEAREST_NEIGHBOR": _resize,
     "SLICE": _slice_rank,
+    "SOFTMAX": _softmax,
     "STRIDED_SLICE": _strided_slice,
+    "SUM": _reduce,
     "TRANSPOSE": _transpose,
 }
 
