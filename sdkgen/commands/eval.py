@@ -81,33 +81,35 @@ def evaluate(
         "spec": spec.model_dump(mode="json", by_alias=True),
         "backends": [source.key, other.key if other else None],
         "settings": settings.as_dict(),
-        "data": [str(labels.source.resolve()), str(images), labels.format],
+        "data": [str(labels.source.resolve()), str(images), labels.format, labels.count],
         "labels": sha256_path(labels.source) if labels.source.is_file() else None,
     }
-    with Journal(sha256_json(key), fresh=fresh) as journal, console.progress() as bars:
-        task = bars.add_task(f"{spec.name}, {backend}", total=labels.count)
-        report = evaluation.evaluate(
-            labels,
-            spec,
-            settings,
-            journal,
-            partial(_measurer, spec, settings, source, other),
-            workers=jobs or min(_processors(), 1 + labels.count // IMAGES_A_WORKER),
-            tick=lambda: bars.advance(task),
-        )
-    report = {
-        "sdkgen": __version__,
-        "model": {"name": spec.name, "title": spec.title, "trained": spec.trained or weights is not None},
-        "backend": {"name": backend, "precision": source.precision, "sha256": source.sha256, "against": against},
-        **report,
-    }
-    report["data"] = {"source": str(data), **report["data"]}
-    if html is not None:
-        write_html(report, html)
-    if json:
-        console.print_json(report)
-    else:
-        _print(report)
+    # The journal goes when all is told: if the page cannot be written, only that is to be done again.
+    with Journal(sha256_json(key), fresh=fresh) as journal:
+        with console.progress() as bars:
+            task = bars.add_task(f"{spec.name}, {backend}", total=labels.count)
+            report = evaluation.evaluate(
+                labels,
+                spec,
+                settings,
+                journal,
+                partial(_measurer, spec, settings, source, other),
+                workers=jobs or min(_processors(), 1 + labels.count // IMAGES_A_WORKER),
+                tick=lambda: bars.advance(task),
+            )
+        report = {
+            "sdkgen": __version__,
+            "model": {"name": spec.name, "title": spec.title, "trained": spec.trained or weights is not None},
+            "backend": {"name": backend, "precision": source.precision, "sha256": source.sha256, "against": against},
+            **report,
+        }
+        report["data"] = {"source": str(data), **report["data"]}
+        if json:
+            console.print_json(report)
+        else:
+            _print(report)
+        if html is not None:
+            write_html(report, html)
 
 
 def _processors() -> int:
@@ -125,6 +127,7 @@ class _Source:
 
     def __init__(self, spec: ModelSpec, name: str, precision: Precision, weights: Path | None, trust: bool) -> None:
         from sdkgen.backends.opening import RUNTIMES
+        from sdkgen.files import sha256_path
 
         self._spec = spec
         self._name = name
@@ -140,7 +143,7 @@ class _Source:
             self._artifact = convert(spec, RUNTIMES[name], precision=precision, weights=weights, trust=trust)
         self.sha256 = self._artifact.record.sha256 if self._artifact else None
         self.precision = precision if self._artifact else "fp32"
-        self.key = [name, self.sha256, str(weights)]
+        self.key = [name, self.sha256, sha256_path(weights) if weights is not None else None]
 
     def open(self) -> Backend:
         """Return a backend of its own for one process."""

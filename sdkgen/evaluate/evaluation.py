@@ -38,6 +38,7 @@ class Totals:
         self.labelled = 0
         self.unreadable = Faults()
         self.precision = AveragePrecision(settings.minimum_area)
+        self.shipped = AveragePrecision(settings.minimum_area)
         self.keypoints = KeypointErrors(spec.detector.keypoints)
         self.jitter = Jitter()
         self.against: dict[str, int] = {}
@@ -52,9 +53,10 @@ class Totals:
         if picture.faces is not None:
             self.labelled += 1
             width, height = record["size"]
-            scores = [row[0] for row in record["found"]]
-            boxes = [(x, y, w, h) for _, x, y, w, h in record["found"]]
-            self.precision.add(scores, boxes, picture.faces, width * height)
+            for precision, name in ((self.precision, "found"), (self.shipped, "shipped")):
+                scores = [row[0] for row in record[name]]
+                boxes = [(x, y, w, h) for _, x, y, w, h in record[name]]
+                precision.add(scores, boxes, picture.faces, width * height)
             for row in record["errors"]:
                 self.keypoints.add(row)
         if "views" in record:
@@ -77,7 +79,7 @@ class Totals:
 
     def _precision(self) -> dict[str, Any]:
         threshold = self.spec.detector.minimum_score
-        point = self.precision.operating_point(threshold)
+        point = self.shipped.operating_point(threshold)
         return {
             "ap50": _rounded(self.precision.at(THRESHOLDS[0])),
             "ap50_95": _rounded(self.precision.mean()),

@@ -51,7 +51,10 @@ class Measurer:
         shipped = self._faces(candidates, image, self.settings.nms)
         record: Record = {"size": [width, height]}
         if picture.faces is not None:
-            record["found"] = self._found(candidates, image)
+            record["found"] = _rows(
+                self._faces(candidates, image, self.settings.nms, self.settings.minimum_score), image
+            )
+            record["shipped"] = _rows(shipped, image)
             judged = [face for face in picture.faces if not face.ignored and self._large(face.box, width, height)]
             record["errors"] = _errors(shipped, judged, width, height)
         if jitter:
@@ -76,10 +79,6 @@ class Measurer:
         """Tell whether a box on an image of that size is as large as the settings ask for."""
         return box[2] * box[3] >= self.settings.minimum_area * width * height
 
-    def _found(self, candidates: Candidates, image: Bytes) -> list[list[float]]:
-        found = self._faces(candidates, image, self.settings.nms, self.settings.minimum_score)
-        return [[face.score, *pixels(face, image.shape[1], image.shape[0])[0]] for face in found]
-
     def _views(self, name: str, image: Bytes, candidates: Candidates) -> list[list[float]]:
         height, width = image.shape[:2]
         before = {
@@ -98,6 +97,11 @@ class Measurer:
             expected = len(before["blend"]) * len(self.spec.detector.keypoints)
             views.append([*row, (expected - row[1]) / len(self.spec.detector.keypoints)])
         return views
+
+
+def _rows(faces: Sequence[Detection], image: Bytes) -> list[list[float]]:
+    """Return score and box in pixels of each face."""
+    return [[face.score, *pixels(face, image.shape[1], image.shape[0])[0]] for face in faces]
 
 
 def _errors(found: list[Detection], faces: Sequence[Face], width: int, height: int) -> list[list[float | None]]:

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from sdkgen.commands.eval import _Source
+from sdkgen.spec.registry import load_model
+from sdkgen.weights import fetch
 from tests import photographs
 from tests.conftest import Run
 
@@ -43,6 +46,27 @@ def test_figures_report_and_page(labels: Path, run: Run, tmp_path: Path) -> None
     assert paper.returncode == 0, paper.stderr
     assert "100.00 %" in paper.stdout
     assert "97.95 %" in paper.stdout
+
+
+@pytest.mark.network
+def test_a_page_that_cannot_be_written_costs_nothing_that_was_measured(labels: Path, run: Run, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    told = run("eval", "--data", labels, "--json", "--html", tmp_path / "file" / "page.html", "--views", 0)
+    assert told.returncode == 1
+    assert "cannot write" in told.stderr
+    assert json.loads(told.stdout)["images"] == 2
+    again = run("eval", "--data", labels, "--json", "--views", 0)
+    assert json.loads(again.stdout)["timing"]["images_resumed"] == 3
+
+
+@pytest.mark.network
+def test_records_of_other_weights_are_not_gone_on_with(tmp_path: Path) -> None:
+    released, own = fetch.fetch(load_model("blazeface-front")), tmp_path / "own.tflite"
+    keys = []
+    for trained in (b"once", b"again", b"once"):
+        own.write_bytes(released.read_bytes() + trained)
+        keys.append(_Source(load_model("blazeface-front"), "torch", "fp16", own, trust=True).key)
+    assert keys[0] == keys[2] != keys[1]
 
 
 @pytest.mark.parametrize("model", ["mobilenetv2-ssd", "blazeface-paper"])

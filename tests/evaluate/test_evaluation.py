@@ -101,6 +101,14 @@ def test_figures_of_a_detector_that_knows(data: Path) -> None:
 
 
 @pytest.mark.usefixtures("empty_cache")
+def test_the_own_threshold_s_figures_are_of_what_ships(data: Path) -> None:
+    """The curve's lowest score, here above that of every detection, is another matter."""
+    precision = _run(data, _Oracle(), views=0, minimum_score=0.999)["precision"]
+    assert precision["detections"] == 0
+    assert precision["at_own_threshold"] == {"score": 0.5, "precision": 1.0, "recall": 1.0}
+
+
+@pytest.mark.usefixtures("empty_cache")
 def test_the_report_is_the_same_however_many_workers_there_are(data: Path) -> None:
     reports = [_run(data, _Oracle(), workers) for workers in (1, 3)]
     for report in reports:
