@@ -11,14 +11,15 @@ from typing import Any
 
 from sdkgen import cache, console
 from sdkgen.artifact import SUFFIXES, Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
+from sdkgen.errors import WeightsError
 from sdkgen.files import files_below, sha256_bytes, sha256_json, sha256_path, size_of
 from sdkgen.spec.model import ModelSpec
 from sdkgen.weights import fetch
 
 TOOLS: dict[Format, tuple[str, ...]] = {
-    "tflite": ("torch", "litert-torch", "ai-edge-litert"),
-    "coreml": ("torch", "coremltools"),
-    "onnx": ("torch", "onnx", "onnxscript"),
+    "tflite": ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "jax", "flatbuffers", "numpy"),
+    "coreml": ("torch", "coremltools", "numpy"),
+    "onnx": ("torch", "onnx", "onnxscript", "onnx-ir", "numpy"),
 }
 _RECORD = "record.json"
 
@@ -58,6 +59,13 @@ def convert(
         with console.status(f"Converting {spec.name} to {form}, {precision}"):
             network = load(spec, weights, trust=trust)
             told = fetch.described(spec, weights)
+            if told.weights.sha256 != weights_sha256:
+                raise WeightsError(
+                    "the weights changed while they were converted",
+                    context=str(weights),
+                    hint="Convert them when nothing writes to the file any more.",
+                    reference="weights-changed",
+                )
             converter.convert(network, told, folder / name, precision=precision, layout=layout, **options)
         ops, inputs, outputs = converter.describe(folder / name)
         record = ArtifactRecord(
@@ -83,5 +91,6 @@ def convert(
 def source_digest() -> str:
     """Return the sha256 of the source that decides an artifact's bytes."""
     package = Path(__file__).resolve().parent.parent
-    parts = [package / name for name in ("convert", "network", "weights")]
-    return sha256_json([[f.name, sha256_path(f)] for part in parts for f in files_below(part) if f.suffix == ".py"])
+    parts = [package / name for name in ("convert", "network", "weights", "spec", "backends/mil")]
+    files = [file for part in parts for file in files_below(part) if file.suffix == ".py"]
+    return sha256_json([[f.name, sha256_path(f)] for f in (*files, package / "detection" / "anchors.py")])

@@ -26,7 +26,7 @@ from sdkgen.detection.decode import split
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.preprocess import letterboxed
 from sdkgen.detection.types import Array, Detection, RawOutputs
-from sdkgen.errors import ConvertError, OutputError, UsageError
+from sdkgen.errors import ConvertError, OutputError, UsageError, WeightsError
 from sdkgen.files import sha256_path, size_of
 from sdkgen.network import load
 from sdkgen.spec.model import ModelSpec
@@ -175,6 +175,19 @@ def test_package_of_own_weights_names_them(tmp_path: Path) -> None:
     model = coremltools().models.MLModel(str(artifact.path), skip_model_load=True)
     assert model.user_defined_metadata["sdkgen.weights.sha256"] == sha256_path(own) != FRONT.weights.sha256
     assert artifact.record.weights_sha256 == sha256_path(own)
+
+
+def test_weights_that_change_meanwhile_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.tflite"
+    own.write_bytes(released := fetch(FRONT).read_bytes() + b"not yet trained on")
+
+    def trained_meanwhile(*given: Any, **options: Any) -> Any:
+        own.write_bytes(released + b"trained on")
+        return load(*given, **options)
+
+    monkeypatch.setattr("sdkgen.network.load", trained_meanwhile)
+    with pytest.raises(WeightsError, match="changed while"):
+        convert.convert(FRONT, "onnx", weights=own, trust=True)
 
 
 def test_array_input_is_float32() -> None:
