@@ -9,7 +9,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sdkgen.bench import statistics
-from sdkgen.bench.report import CellReport, Report
+from sdkgen.bench.report import CellReport, Report, told_apart
 from sdkgen.bench.report_text import number
 from sdkgen.errors import UsageError
 from sdkgen.spec.published import PublishedSpec
@@ -32,13 +32,20 @@ class Change:
 
 
 def changes(current: Report, baseline: Report) -> list[Change]:
-    """Return the cells that both reports have figures for."""
-    before = {cell.key: cell for cell in baseline.cells if cell.session_medians}
-    return [
-        Change(cell, before[cell.key], statistics.ratio_of(cell.session_medians, before[cell.key].session_medians))
-        for cell in current.cells
-        if cell.session_medians and cell.key in before
-    ]
+    """Return the cells that both reports have figures for.
+
+    Where the baseline has more than one artifact, the same one is before; or else the one that came last.
+    """
+    before: dict[tuple[str, ...], CellReport] = {}
+    for cell in baseline.cells:
+        if cell.session_medians:
+            before[cell.key] = before[*cell.key, cell.artifact_sha256] = cell
+    found = []
+    for cell in current.cells:
+        other = before.get((*cell.key, cell.artifact_sha256), before.get(cell.key))
+        if cell.session_medians and other is not None:
+            found.append(Change(cell, other, statistics.ratio_of(cell.session_medians, other.session_medians)))
+    return found
 
 
 def missing(current: Report, baseline: Report) -> list[CellReport]:
@@ -65,24 +72,28 @@ def change_row(change: Change) -> tuple[str, ...]:
     """Return a change as text, in the order of ``CHANGE_HEADINGS``."""
     ratio = change.ratio
     interval = f"{ratio.low:.3f}–{ratio.high:.3f}" if ratio.low is not None and ratio.high is not None else "–"
-    same = change.cell.artifact_sha256 == change.before.artifact_sha256
+    artifacts = dict.fromkeys((change.before.artifact_sha256[:8], change.cell.artifact_sha256[:8]))
     figures = (number(change.before.median), number(change.cell.median), f"{ratio.value:.3f}", interval)
-    name = f"{change.cell.model} on {change.cell.backend} of {change.cell.device}"
-    return (name, change.cell.provenance, *figures, "same" if same else "another")
+    cell = change.cell
+    name = f"{cell.model} on {cell.way}, {cell.precision}, {cell.runner} of {cell.device}"
+    return (name, cell.provenance, *figures, " → ".join(artifacts))
 
 
 def published_table(report: Report, tables: Sequence[PublishedSpec]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return headings and rows of a table like the paper's: a row a device, figures of the GPU (or the NPU) in ms.
 
-    Every column says where its figures come from. A measured device that a publication names shares its row.
+    Every column says where its figures come from. A measured device that a publication names shares its row; where
+    there are several of its model, each figure says whose it is.
     """
     networks = list(dict.fromkeys((figure.network, figure.backend) for one in tables for figure in one.latency))
     measured = [cell for cell in report.cells if cell.backend == "gpu" and cell.median is not None]
-    ours = list(dict.fromkeys((cell.model, cell.provenance) for cell in measured))
+    told = told_apart(measured, "model", "provenance")
+    columns = [(f"{cell.model}, GPU{more}", cell.provenance) for cell, more in zip(measured, told, strict=True)]
+    ours = list(dict.fromkeys(columns))
     headings = (
         "device",
         *(f"{network}, {backend.upper()}, published" for network, backend in networks),
-        *(f"{model}, GPU, {provenance}" for model, provenance in ours),
+        *(f"{what}, {provenance}" for what, provenance in ours),
         "source",
     )
     lines: dict[str, dict[tuple[str, str], str]] = {}
@@ -93,10 +104,13 @@ def published_table(report: Report, tables: Sequence[PublishedSpec]) -> tuple[tu
             lines.setdefault(figure.device, {})[figure.network, figure.backend] = f"{figure.milliseconds:g}"
             sources.setdefault(figure.device, []).append(f"{one.source.reference}, {one.source.table}")
             names |= dict.fromkeys(figure.device_models, figure.device)
-    for cell in measured:
-        known = names.get(cell.device_model or "") if cell.provenance == "measured" else None
+    places = [names.get(cell.device_model or "") if cell.provenance == "measured" else None for cell in measured]
+    for cell, column, known in zip(measured, columns, places, strict=True):
+        twins = {one.serial_hash for one, place in zip(measured, places, strict=True) if known and place == known}
+        text = number(cell.median) + (f" #{cell.serial_hash[:4]}" if len(twins) > 1 else "")
         device = known or cell.device
-        lines.setdefault(device, {})[cell.model, cell.provenance] = number(cell.median)
+        line = lines.setdefault(device, {})
+        line[column] = f"{line[column]}, {text}" if column in line else text
         sources.setdefault(device, []).append(f"{cell.provenance}, {', '.join(report.runs)}")
     rows = [
         (device, *(figures.get(key, "–") for key in (*networks, *ours)), "; ".join(dict.fromkeys(sources[device])))

@@ -97,9 +97,15 @@ class CellReport(_Record):
         )
 
     @property
+    def way(self) -> str:
+        """The backend, the CPU's threads, and the pace if one was kept."""
+        threads = f" × {self.threads}" if self.backend != "gpu" and self.threads else ""
+        return f"{self.backend}{threads}{f', {self.paced:g}/s' if self.paced else ''}"
+
+    @property
     def name(self) -> str:
         """What messages call it."""
-        return f"{self.model} on {self.backend} of {self.device} ({self.provenance})"
+        return f"{self.model} on {self.way}, {self.precision}, {self.runner} of {self.device} ({self.provenance})"
 
 
 class Report(_Record):
@@ -110,6 +116,20 @@ class Report(_Record):
     started: str
     versions: dict[str, str]
     cells: tuple[CellReport, ...]
+
+
+def told_apart(cells: Sequence[CellReport], *same: str) -> list[str]:
+    """Return for each cell what tells it from others whose fields ``same`` are alike: ", fp32"; empty if none are."""
+    kinds = [[getattr(cell, field) for field in same] for cell in cells]
+    ways = [(f"{cell.paced:g}/s" if cell.paced else "unpaced", cell.precision, cell.runner) for cell in cells]
+    told = []
+    for cell, kind, way in zip(cells, kinds, ways, strict=True):
+        alike = [(one, other) for one, of, other in zip(cells, kinds, ways, strict=True) if of == kind]
+        parts = [part for i, part in enumerate(way) if any(other[i] != part for _, other in alike)]
+        if any(other == way and one.artifact_sha256 != cell.artifact_sha256 for one, other in alike):
+            parts.append(cell.artifact_sha256[:8])
+        told.append("".join(f", {part}" for part in parts))
+    return told
 
 
 def choose_runs(store: Store, text: str) -> list[StoredRun]:

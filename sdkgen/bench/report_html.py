@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sdkgen import pages, resources
 from sdkgen.bench.report import CellReport, Report, totals
-from sdkgen.bench.report_text import HEADINGS, row
+from sdkgen.bench.report_text import HEADINGS, rows
 from sdkgen.bench.run import temperature
 from sdkgen.bench.store import Store, StoredSession
 
@@ -52,7 +52,7 @@ def page(report: Report, store: Store, extras: Sequence[Extra] = ()) -> str:
         versions=", ".join(f"{name} {version}" for name, version in sorted(report.versions.items())),
         headings=HEADINGS,
         numeric=[field in _NUMERIC for field in _SORT_FIELDS],
-        rows=[_row(cell) for cell in report.cells],
+        rows=[_row(cell, text) for cell, text in zip(report.cells, rows(report.cells), strict=True)],
         extras=[
             Extra(one.title, one.headings, [[_visible(text) for text in line] for line in one.rows], one.note)
             for one in extras
@@ -70,10 +70,10 @@ def _json(value: object) -> str:
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
 
 
-def _row(cell: CellReport) -> _Row:
+def _row(cell: CellReport, texts: Sequence[str]) -> _Row:
     keys = [getattr(cell, field) for field in _SORT_FIELDS]
     return _Row(
-        [_visible(text) for text in row(cell)],
+        [_visible(text) for text in texts],
         [", ".join(key) if isinstance(key, tuple) else "" if key is None else _visible(str(key)) for key in keys],
         [field in _NUMERIC for field in _SORT_FIELDS],
     )

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from sdkgen import console
-from sdkgen.bench.report import CellReport, Report
+from sdkgen.bench.report import CellReport, Report, told_apart
 
 
 class Titled(Protocol):
@@ -44,7 +44,7 @@ HEADINGS = (
 
 def print_table(report: Report, extras: Sequence[Titled] = ()) -> None:
     """Print the report, and further tables below it, on standard output; the devices' text is escaped."""
-    _print(HEADINGS, [row(cell) for cell in report.cells])
+    _print(HEADINGS, rows(report.cells))
     for extra in extras:
         print_rows(extra.headings, extra.rows, title=extra.title, note=extra.note)
 
@@ -65,11 +65,14 @@ def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     out.print(table)
 
 
-def row(cell: CellReport) -> tuple[str, ...]:
-    """Return a cell's figures as text, in the order of ``HEADINGS``."""
+def rows(cells: Sequence[CellReport]) -> list[tuple[str, ...]]:
+    """Return the cells' figures as text, in the order of ``HEADINGS``; beside the backend, what tells cells apart."""
+    told = told_apart(cells, "serial_hash", "provenance", "model", "way")
+    return [_row(cell, cell.way + more) for cell, more in zip(cells, told, strict=True)]
+
+
+def _row(cell: CellReport, way: str) -> tuple[str, ...]:
     interval = f"{number(cell.low)}–{number(cell.high)}" if cell.low is not None else "–"
-    backend = cell.backend if cell.backend == "gpu" or not cell.threads else f"{cell.backend} × {cell.threads}"
-    paced = f", {cell.paced:g}/s" if cell.paced else ""
     ops = f"{cell.delegated}/{cell.ops} ops" if cell.ops is not None and cell.delegated is not None else "–"
     done = f"{cell.sessions}/{cell.sessions + cell.failed}"
     verdicts = ", ".join(cell.verdicts) or "fine"
@@ -79,7 +82,7 @@ def row(cell: CellReport) -> tuple[str, ...]:
         cell.device,
         cell.provenance,
         cell.model,
-        backend + paced,
+        way,
         number(cell.median),
         interval,
         number(cell.p95),
@@ -101,7 +104,7 @@ def number(value: float | None, digits: int = 2) -> str:
 
 def markdown(report: Report) -> str:
     """Return the report as a Markdown table, with the runs that it is made of."""
-    return markdown_table(HEADINGS, [row(cell) for cell in report.cells]) + (
+    return markdown_table(HEADINGS, rows(report.cells)) + (
         "\nTimes in milliseconds: median of session medians over write, run and read-back. "
         f"Runs: {', '.join(report.runs)}.\n"
     )

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.health import Health
 from sdkgen.bench.plan import Settings
 from sdkgen.bench.report import Report, build_report, choose_runs, throttled
-from sdkgen.bench.report_text import HEADINGS, as_csv, markdown, row
+from sdkgen.bench.report_text import HEADINGS, as_csv, markdown, rows
 from sdkgen.bench.samples import Recording
 from sdkgen.bench.session import Outcome
 from sdkgen.bench.store import Store
@@ -43,14 +44,8 @@ def measure(store: Store, medians: Sequence[float], **more: object) -> str:
 
 def add(store: Store, run: str, number: int, **more: object) -> None:
     values: dict[str, object] = {"identity": identity(), "cell": cell(), "health": (None, None)}
-    store.add_session(
-        run,
-        number,
-        transport="local",
-        runner="litert",
-        settings=Settings(),
-        **{**values, **more},  # type: ignore[arg-type]
-    )
+    values |= {"transport": "local", "runner": "litert", "settings": Settings()}
+    store.add_session(run, number, **{**values, **more})  # type: ignore[arg-type]
 
 
 def test_the_headline_is_the_median_of_session_medians(store: Store) -> None:
@@ -87,7 +82,7 @@ def test_a_cell_that_never_worked_has_no_figures(store: Store) -> None:
     add(store, run, 0, cell=cell("gpu"), outcome=Outcome("failed", Recording(), error))
     (found,) = build_report(store, [run]).cells
     assert found.median is None
-    assert row(found)[HEADINGS.index("verdicts")] == "backend-unavailable"
+    assert rows([found])[0][HEADINGS.index("verdicts")] == "backend-unavailable"
 
 
 def test_twins_and_provenances_stay_apart(store: Store) -> None:
@@ -233,6 +228,60 @@ def test_measured_and_published_share_a_row_only_for_the_same_phone(store: Store
     assert all(one.endswith(("published", "measured", "emulated", "device", "source")) for one in headings)
 
 
+def ways(store: Store) -> tuple[str, list[float]]:
+    """Store a run of one model on one device's GPU, each time in another way, and return its id and medians."""
+    run = store.begin_run(Settings())
+    fp32 = replace(cell("gpu", sha256="6" * 64), precision="fp32")
+    kinds: list[dict[str, object]] = [
+        {"cell": cell("gpu")},
+        {"cell": fp32},
+        {"cell": cell("gpu"), "runner": "benchmark_model"},
+        {"cell": cell("gpu", sha256="7" * 64)},
+    ]
+    for number, kind in enumerate(kinds):
+        kind |= {"identity": identity(model="Pixel 3"), "outcome": Outcome("complete", recording([3.0 + number]))}
+        add(store, run, number, **kind)
+    return run, [3.0 + number for number in range(len(kinds))]
+
+
+def test_cells_that_were_measured_in_other_ways_are_told_apart(store: Store) -> None:
+    run, medians = ways(store)
+    report = build_report(store, [run])
+    shown = [one[HEADINGS.index("backend")] for one in rows(report.cells)]
+    assert shown == [
+        "gpu, fp16, litert, 55555555",
+        "gpu, fp32, litert",
+        "gpu, fp16, benchmark_model",
+        "gpu, fp16, litert, 77777777",
+    ]
+    assert [one[HEADINGS.index("backend")] for one in rows(report.cells[:1])] == ["gpu"]
+    headings, lines = compare.published_table(report, published())
+    (line,) = [one for one in lines if one[0] == "Pixel 3"]
+    assert {f"{median:.2f}" for median in medians} <= set(line)
+    assert len(set(headings)) == len(headings)
+    changed = [compare.change_row(one) for one in compare.changes(report, report)]
+    assert len({(one[0], one[-1]) for one in changed}) == 4
+
+
+def test_the_same_artifact_is_before(store: Store) -> None:
+    report = build_report(store, [ways(store)[0]])
+    assert [change.ratio.value for change in compare.changes(report, report)] == [1.0] * 4
+    (other,) = compare.changes(
+        report.model_copy(update={"cells": report.cells[:1]}), report.model_copy(update={"cells": report.cells[1:]})
+    )
+    assert compare.change_row(other)[-1] == "77777777 → 55555555"
+
+
+def test_two_phones_of_a_published_model_keep_their_figures(store: Store) -> None:
+    run = store.begin_run(Settings())
+    for number, serial in enumerate("ab"):
+        who = identity(serial, model="Pixel 3")
+        add(store, run, number, identity=who, cell=cell("gpu"), outcome=Outcome("complete", recording([3.0 + number])))
+    headings, lines = compare.published_table(build_report(store, [run]), published())
+    (line,) = [one for one in lines if one[0] == "Pixel 3"]
+    assert line[headings.index("blazeface-front, GPU, measured")] == "3.00 #aaaa, 4.00 #bbbb"
+
+
 def test_runs_are_chosen_by_name(store: Store) -> None:
     first, second = measure(store, FIVE), measure(store, FIVE)
     assert [one.id for one in choose_runs(store, "latest")] in ([first], [second])
@@ -261,7 +310,7 @@ def test_the_command_writes_every_format_and_checks(store: Store, tmp_path: Path
     assert fine.returncode == 0, fine.stderr
     failed = run("report", "--store", place, "--run", slow, "--check", before, "--max-regression", "5%")
     assert failed.returncode == 1
-    assert "blazeface-front on cpu of Maker Phone 1" in failed.stderr
+    assert "blazeface-front on cpu × 1, fp16, litert of Maker Phone 1" in failed.stderr
     assert "1.500" in failed.stderr
     allowed = run("report", "--store", place, "--run", slow, "--check", baseline, "--max-regression", "60%")
     assert allowed.returncode == 0
