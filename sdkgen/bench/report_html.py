@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sdkgen import pages, resources
 from sdkgen.bench.report import CellReport, Report, totals
-from sdkgen.bench.report_text import HEADINGS, rows
+from sdkgen.bench.report_text import HEADINGS, footnote, rows
 from sdkgen.bench.run import temperature
 from sdkgen.bench.store import Store, StoredSession
 
@@ -50,6 +50,7 @@ def page(report: Report, store: Store, extras: Sequence[Extra] = ()) -> str:
         runs=[_visible(run) for run in report.runs],
         started=report.started,
         versions=", ".join(f"{name} {version}" for name, version in sorted(report.versions.items())),
+        note=footnote(report),
         headings=HEADINGS,
         numeric=[field in _NUMERIC for field in _SORT_FIELDS],
         rows=[_row(cell, text) for cell, text in zip(report.cells, rows(report.cells), strict=True)],

@@ -16,7 +16,8 @@ from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.health import Health
 from sdkgen.bench.plan import Settings
 from sdkgen.bench.report import Report, build_report, choose_runs, throttled
-from sdkgen.bench.report_text import HEADINGS, as_csv, markdown, rows
+from sdkgen.bench.report_html import page
+from sdkgen.bench.report_text import HEADINGS, as_csv, markdown, print_table, rows
 from sdkgen.bench.samples import Recording
 from sdkgen.bench.session import Outcome
 from sdkgen.bench.store import Store
@@ -62,6 +63,17 @@ def test_the_headline_is_the_median_of_session_medians(store: Store) -> None:
     assert (found.delegated, found.ops) == (90, 90)
     assert found.verdicts == ()
     assert found.provenance == "measured"
+
+
+@pytest.mark.parametrize(("sessions", "said"), [(2, False), (3, True), (4, True), (5, False)])
+def test_an_interval_that_is_a_range_is_called_one(
+    store: Store, sessions: int, said: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = build_report(store, [measure(store, FIVE[:sessions])])
+    words = "the interval is their range"
+    assert [words in text for text in (markdown(report), page(report, store))] == [said] * 2
+    print_table(report)
+    assert (words in capsys.readouterr().out) is said
 
 
 def test_failed_sessions_are_counted_and_never_averaged(store: Store) -> None:

@@ -27,6 +27,13 @@ def test_too_few_sessions_have_no_interval() -> None:
     assert statistics.ratio_of([1.0, 1.0, 1.0], [1.0]).low is None
 
 
+@pytest.mark.parametrize("count", range(statistics.FEWEST_SESSIONS, statistics.SURE_SESSIONS + 1))
+def test_the_interval_of_few_sessions_is_their_range(count: int) -> None:
+    medians = [float(number) for number in range(count)]
+    found = statistics.interval_of(medians)
+    assert (found.low, found.high) == (medians[0], medians[-1])
+
+
 def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
     rng = np.random.default_rng(3)
     hits = 0
