@@ -13,6 +13,7 @@ from adb_shell import adb_device, exceptions
 from sdkgen.bench import transport
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized
 from sdkgen.bench.transport import direct
+from sdkgen.bench.transport.base import Completed
 from sdkgen.bench.transport.direct import AdbDirect
 from sdkgen.bench.transport.keys import create_key
 from tests.bench.fake_adb import LockedDaemon, listening
@@ -106,3 +107,22 @@ def test_nobody_at_the_port() -> None:
     with pytest.raises(DeviceGone, match="did not come back"):
         device.reconnect(0.5)
     device.close()
+
+
+@pytest.mark.parametrize(("full", "expected"), [(True, "device-full"), (False, "push-broken")])
+def test_a_device_that_gives_up_in_mid_file_is_heard_through_adb_shell_s_confusion(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, full: bool, expected: str
+) -> None:
+    """adb_shell loses the first packet of a device's complaint, and looks the rest up in a table of numbers."""
+    phone = AdbDirect("127.0.0.1:1")
+
+    def lose_the_beginning(*_: object, **__: object) -> None:
+        raise KeyError(int.from_bytes(b"writ", "little"))
+
+    monkeypatch.setattr(phone, "_stream", lose_the_beginning)
+    answer = b"/dev/x 100 100 0 100% /data\n" if full else b"/dev/x 100 0 100 0% /data\n"
+    monkeypatch.setattr(phone, "shell", lambda *_, **__: Completed(0, answer, b""))
+    (tmp_path / "file").write_bytes(b"x" * 2000)
+    with pytest.raises(DeviceError) as caught:
+        phone._send(tmp_path / "file", "/data/local/tmp/file")
+    assert caught.value.reference == expected

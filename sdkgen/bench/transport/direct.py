@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from sdkgen.bench.errors import DeviceOffline, DeviceUnauthorized, TransportTimeout
+from sdkgen.bench.errors import DeviceError, DeviceOffline, DeviceUnauthorized, TransportTimeout
 from sdkgen.bench.transport import sentinel
 from sdkgen.bench.transport.adb import SILENCE, Adb
 from sdkgen.bench.transport.base import Completed, Kind
@@ -139,9 +139,17 @@ class AdbDirect(Adb):
     def _send(self, source: Path, target: str) -> None:
         try:
             self._stream(source, target)
-        except TransportTimeout:
-            # adb_shell does not hear a device that gives up halfway, and waits. Perhaps another has taken the space.
+        except (TransportTimeout, KeyError) as error:
+            # adb_shell does not hear a device that gives up halfway: it waits, or takes the rest of its words for a
+            # number of a table. Perhaps another has taken the space.
             check_space(self, source, target)
+            if isinstance(error, KeyError):
+                raise DeviceError(
+                    f"the device gave up {target} halfway",
+                    context=self.serial,
+                    hint="Try again.",
+                    reference="push-broken",
+                ) from error
             raise
 
     def _stream(self, source: Path, target: str) -> None:
