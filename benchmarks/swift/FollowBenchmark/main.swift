@@ -1,4 +1,5 @@
-// Follows a face through a recorded sequence with LiteRT as the landmark model, by turns with that model alone.
+// Follows a face through a recorded sequence with LiteRT as the landmark model, by turns with that model alone, and with
+// the frame written before each.
 //
 // Arguments: the sequence's folder, the number of frames, libLiteRt.so, the landmark model, and bgra or nv12. Prints
 // one line of JSON: for each frame the seconds that the model alone took, following the face, and of that the crop.
@@ -165,6 +166,7 @@ func follow(_ folder: URL, frames: Int, warmup: Int, library: String, model path
                 })
             guard frame.faces.count == 1 else { fatalError("the face was lost in frame \(index)") }
         }
+        camera.write(index)
         let alone = timed { model.run() }
         if index >= warmup {
             times["alone"]!.append(alone)

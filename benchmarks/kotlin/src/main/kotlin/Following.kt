@@ -68,8 +68,8 @@ private class Pictures(file: File, private val width: Int, private val height: I
 }
 
 /**
- * Follows a face with the library's tracker and LiteRT, frame by frame in turn with the landmark model alone, and writes a
- * line of nanoseconds a frame: alone, following, and of that the crop.
+ * Follows a face with the library's tracker and LiteRT, frame by frame in turn with the landmark model alone, the frame
+ * written before each, and writes a line of nanoseconds a frame: alone, following, and of that the crop.
  *
  * The argument is a file that says, a line each: where to write, the JNI library, LiteRT's, the model, the sequence's pixels
  * and whether they are packed; width, height, how many pictures, how many frames to time and how many to warm up with; and
@@ -90,12 +90,14 @@ fun main(arguments: Array<String>) {
     for (index in 0 until warmUp + frames) {
         // To and fro, so that the sequence goes on without a jump.
         val place = index % round
-        pictures.show(if (place < count) place else round - place)
+        val picture = if (place < count) place else round - place
+        pictures.show(picture)
         val begun = System.nanoTime()
         tracker.update(sight, width, height, index / 30.0)
         val followed = System.nanoTime()
         check(tracker.faces.size == 1) { "the face was lost: this sequence is not steady" }
         check(tracker.detectorRan == (index == 0)) { "the detector ran in frame $index" }
+        pictures.show(picture)
         val alone = System.nanoTime()
         model.run(sight.crop)
         val ended = System.nanoTime()
