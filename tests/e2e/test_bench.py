@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,7 @@ from sdkgen.bench.emulator import Device
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.run import Bench
 from sdkgen.bench.runner import choose
-from sdkgen.bench.store import Store, StoredSession
+from sdkgen.bench.store import Store, StoredSession, StoreError
 from sdkgen.bench.transport import Found, connected, open_device
 from sdkgen.bench.workspace import Workspace, open_workspace
 from sdkgen.spec.registry import load_model
@@ -65,6 +65,13 @@ def sessions(place: Path) -> list[StoredSession]:
     made = store.sessions([one.id for one in store.runs()])
     store.close()
     return made
+
+
+def sessions_so_far(place: Path) -> list[StoredSession]:
+    """Return the sessions of a store that may be in the making."""
+    with suppress(StoreError):
+        return sessions(place)
+    return []
 
 
 def processes(device: Device) -> str:
@@ -167,13 +174,13 @@ def test_an_interrupt_ends_the_process_on_the_device(maple: Device, store: Path,
     process = subprocess.Popen(
         [sys.executable, "-m", "sdkgen", *map(str, command)], stderr=subprocess.PIPE, text=True, env={**os.environ}
     )
-    deadline = time.monotonic() + 60
-    while not store.exists() or not sessions(store):
-        assert time.monotonic() < deadline
-        time.sleep(0.3)
-    wait_until(lambda: processes(maple), 30)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
+    try:
+        wait_until(lambda: store.exists() and any(sessions_so_far(store)), 60)
+        wait_until(lambda: processes(maple), 30)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
     assert process.returncode == 130, said
     wait_until(lambda: not processes(maple), 20)
     assert {one.status for one in sessions(store)} == {"complete"}
