@@ -1,1 +1,12 @@
 """One thin module a verb: parse, call, print."""
+
+from __future__ import annotations
+
+import typer
+
+
+def given(context: typer.Context) -> dict[str, str]:
+    """Return the options that the command line gives: by the parameter's name, as they are written ("--run")."""
+    sources = {str(one.name): context.get_parameter_source(str(one.name)) for one in context.command.params}
+    flags = {str(one.name): one.opts[0] for one in context.command.params}
+    return {name: flags[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}

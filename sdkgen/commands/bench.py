@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import typer
 
 from sdkgen import console
+from sdkgen.commands import given
 from sdkgen.errors import MissingExtraError, UsageError, nearest
 from sdkgen.formats import Layout, Precision
 
@@ -160,10 +161,9 @@ def _iphones(
 
 def _refuse(context: typer.Context, options: Iterable[str], what: str, more: str = "") -> None:
     """Raise ``UsageError``, saying ``what`` measures instead, if any of ``options`` was given."""
-    sources = {name: context.get_parameter_source(name) for name in options}
-    given = [f"--{name}" for name, source in sources.items() if source is not None and source.name == "COMMANDLINE"]
-    if given:
-        raise UsageError(what, hint=f"Leave out {', '.join(given)}{more}.")
+    found = given(context)
+    if ignored := [found[name] for name in options if name in found]:
+        raise UsageError(what, hint=f"Leave out {', '.join(ignored)}{more}.")
 
 
 def _bundle(folder: Path | None, apk: Path | None) -> Sdk | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import typer
 
 from sdkgen import console
+from sdkgen.commands import given
 from sdkgen.errors import SdkgenError, UsageError
 
 if TYPE_CHECKING:
@@ -78,15 +79,13 @@ def report(
 
 def _refuse_what_would_be_ignored(context: typer.Context) -> None:
     """Raise ``UsageError`` if an option was given that another one keeps from having any effect."""
-    sources = {str(one.name): context.get_parameter_source(str(one.name)) for one in context.command.params}
-    flags = {str(one.name): one.opts[0] for one in context.command.params}
-    given = {name: flags[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+    found = given(context)
     for option, (what, others) in _NOT_WITH.items():
-        if option in given and (ignored := [given[name] for name in others if name in given]):
-            raise UsageError(what, hint=f"Leave out {', '.join(ignored)}, or {given[option]}.")
+        if option in found and (ignored := [found[name] for name in others if name in found]):
+            raise UsageError(what, hint=f"Leave out {', '.join(ignored)}, or {found[option]}.")
     for option, needed in _ONLY_WITH.items():
-        if option in given and needed not in given:
-            raise UsageError(f"{given[option]} belongs to --{needed}", hint=f"Give --{needed} too, or leave it out.")
+        if option in found and needed not in found:
+            raise UsageError(f"{found[option]} belongs to --{needed}", hint=f"Give --{needed} too, or leave it out.")
 
 
 def _share(text: str) -> float:
