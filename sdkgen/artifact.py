@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from sdkgen.formats import SUFFIXES as SUFFIXES
 from sdkgen.formats import Format as Format
+from sdkgen.formats import InputType as InputType
 from sdkgen.formats import Layout as Layout
 from sdkgen.formats import Precision as Precision
 

@@ -46,7 +46,7 @@ class Request:
     name: str
     package: str
     precision: Precision = "fp16"
-    layout: Layout = "standard"
+    layout: Layout = "joined"
     runtime: str | None = None
     weights: Path | None = None
     trust: bool = False

@@ -6,7 +6,8 @@ from typing import Literal, TypeAlias
 
 Format: TypeAlias = Literal["tflite", "coreml", "onnx"]
 Precision: TypeAlias = Literal["fp16", "fp32"]
-Layout: TypeAlias = Literal["standard", "merged"]
+Layout: TypeAlias = Literal["joined", "standard"]
+InputType: TypeAlias = Literal["float", "bytes"]
 
 Pipeline: TypeAlias = Literal["detect", "track"]
 

@@ -38,6 +38,8 @@ class LiteRtBackend:
         released = {output.released: output for output in spec.outputs}
         (entry,) = self._interpreter.get_input_details()
         self._input = entry["index"]
+        self._takes_bytes = entry["dtype"] == np.uint8
+        self._spec = spec.input
         self._outputs = [
             (released[d["name"]].name, d["index"], released[d["name"]].shape)
             if d["name"] in released
@@ -47,7 +49,8 @@ class LiteRtBackend:
 
     def run(self, image: Array) -> RawOutputs:
         """Return the outputs for one input; see ``Backend.run``."""
-        self._interpreter.set_tensor(self._input, np.ascontiguousarray(image, dtype=np.float32))
+        fed = self._spec.to_bytes(image) if self._takes_bytes else np.ascontiguousarray(image, dtype=np.float32)
+        self._interpreter.set_tensor(self._input, fed)
         self._interpreter.invoke()
         return {name: self._interpreter.get_tensor(index).reshape(shape) for name, index, shape in self._outputs}
 

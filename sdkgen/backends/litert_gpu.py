@@ -70,11 +70,14 @@ class LiteRtGpuBackend:
         self._runs = True
         released = {output.released: output.name for output in spec.outputs}
         self._outputs = [(released.get(o["name"], o["name"]), tuple(o["shape"])) for o in answer["outputs"]]
+        self._spec = spec.input
+        self._takes_bytes = bool(answer["takes_bytes"])
         self.adapter = self._adapter() or "unknown GPU"
 
     def run(self, image: Array) -> RawOutputs:
         """Return the outputs for one input; see ``Backend.run``."""
-        self._send(np.ascontiguousarray(image, "<f4").tobytes())
+        fed = self._spec.to_bytes(image) if self._takes_bytes else np.ascontiguousarray(image, "<f4")
+        self._send(fed.tobytes())
         return {
             name: np.frombuffer(self._receive(4 * math.prod(shape)), "<f4").reshape(shape)
             for name, shape in self._outputs

@@ -2,7 +2,7 @@
 
 It imports only NumPy and ai_edge_litert, so that it also runs under another Python, in a root whose Vulkan driver is
 newer than the host's. Standard input: four little-endian numbers (length of the model in bytes, 1 to enforce float32),
-the model, then inputs as float32. Standard output: one line of JSON about the model, then outputs as float32.
+the model, then inputs as float32 or bytes. Standard output: one line of JSON about the model, then outputs as float32.
 """
 
 import json
@@ -45,15 +45,17 @@ def _load(model: bytes, enforce_f32: bool) -> tuple[Any, dict[str, Any]]:
     details = compiled.get_output_tensor_details(signature)
     shapes = [[int(n) for n in details[name]["shape"]] for name in names["outputs"]]
     (entry,) = compiled.get_input_tensor_details(signature).values()
+    dtype = np.dtype(entry["dtype"])
     (source,), sinks = compiled.create_input_buffers(0), compiled.create_output_buffers(0)
 
     def run(data: bytes) -> list[Any]:
-        source.write(np.frombuffer(data, np.float32))
+        source.write(np.frombuffer(data, dtype))
         compiled.run_by_index(0, [source], sinks)
         return [sink.read(int(np.prod(shape)), np.float32) for sink, shape in zip(sinks, shapes, strict=True)]
 
     outputs = [{"name": name, "shape": shape} for name, shape in zip(names["outputs"], shapes, strict=True)]
-    return run, {"input_bytes": 4 * int(np.prod(entry["shape"])), "outputs": outputs}
+    size = dtype.itemsize * int(np.prod(entry["shape"]))
+    return run, {"input_bytes": size, "takes_bytes": dtype == np.uint8, "outputs": outputs}
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def build(
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
     pipeline: Pipeline = typer.Option("detect", "--pipeline", help="detect, or track: also landmarks, face by face."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of Core ML's arithmetic."),
-    outputs: Layout = typer.Option("standard", "--outputs", help="Boxes and scores, or one merged head a grid."),
+    outputs: Layout = typer.Option("joined", "--outputs", help="One tensor, or the outputs of the released files."),
     variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
     runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),

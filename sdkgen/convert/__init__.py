@@ -29,7 +29,7 @@ def convert(
     form: Format,
     *,
     precision: Precision = "fp16",
-    layout: Layout = "standard",
+    layout: Layout = "joined",
     weights: Path | None = None,
     trust: bool = False,
     **options: Any,

@@ -1,4 +1,4 @@
-"""The two output layouts: the standard pair, or one merged head a grid."""
+"""The two output layouts: one tensor for everything, or the outputs of the released interface."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import torch
 from torch import Tensor, nn
 
 from sdkgen.artifact import Layout
+from sdkgen.detection.layout import JOINED
+from sdkgen.network.layers import anchor_rows
 from sdkgen.spec.model import ModelSpec
 
 
 def output_names(spec: ModelSpec, layout: Layout) -> list[str]:
     """Return the names of the outputs in the order in which a converted network gives them."""
-    if layout == "merged":
-        return [f"head_{index}" for index in range(len(spec.detector.grids))]
-    return [output.name for output in spec.outputs]
+    return [JOINED] if layout == "joined" else [output.name for output in spec.outputs]
+
+
+def joined(network: nn.Module, spec: ModelSpec) -> nn.Module:
+    """Return the network with one output, (1, N, 17) for a detector and (1, 1405) for the landmark model."""
+    return JoinedHeads(cast(Detector, network)) if spec.detection is not None else JoinedVectors(network)
 
 
 class Detector(Protocol):
@@ -23,29 +28,44 @@ class Detector(Protocol):
 
     score_heads: nn.ModuleList
     box_heads: nn.ModuleList
+    numbers: int
 
     def features(self, x: Tensor) -> list[Tensor]:
         """Return the feature map that each grid's heads look at."""
         ...
 
 
-class MergedHeads(nn.Module):
-    """A detector whose box and score heads are one convolution a grid, so that a phone dispatches fewer kernels.
+class JoinedHeads(nn.Module):
+    """A detector whose box and score heads are one convolution a grid, and whose grids are one tensor.
 
-    Maps (1, 3, H, W) to one (1, rows, columns, per_cell × 17) a grid: each anchor's 16 box numbers, then its logit.
+    Maps (1, 3, H, W) to (1, N, 17): an anchor's 16 box numbers, then its logit, in the order of the anchors. A GPU
+    spends about as long on reading an output back as on a third of the network, so one output is what counts there.
     """
 
     def __init__(self, network: Detector) -> None:
         super().__init__()
         self.network = network
+        self.numbers = network.numbers + 1
         pairs = zip(network.box_heads.children(), network.score_heads.children(), strict=True)
         self.heads = nn.ModuleList(_merge(cast(nn.Conv2d, box), cast(nn.Conv2d, score)) for box, score in pairs)
         self.eval().requires_grad_(False)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        """Return one tensor a grid; see the class."""
-        features = self.network.features(x)
-        return tuple(head(f).permute(0, 2, 3, 1) for head, f in zip(self.heads, features, strict=True))
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        """Return the one output; see the class."""
+        return (anchor_rows(self.heads, self.network.features(x), self.numbers),)
+
+
+class JoinedVectors(nn.Module):
+    """A network whose outputs (1, n), (1, m), … are one vector (1, n + m + …)."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+        self.eval().requires_grad_(False)
+
+    def forward(self, x: Tensor) -> tuple[Tensor]:
+        """Return the one output; see the class."""
+        return (torch.cat(self.network(x), 1),)
 
 
 def _merge(box: nn.Conv2d, score: nn.Conv2d) -> nn.Conv2d:

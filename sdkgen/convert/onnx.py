@@ -8,10 +8,10 @@ import logging
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from sdkgen.artifact import Layout, Precision, TensorRecord
-from sdkgen.convert.heads import Detector, MergedHeads, output_names
+from sdkgen.convert.heads import joined, output_names
 from sdkgen.errors import ConvertError, MissingExtraError
 from sdkgen.spec.model import ModelSpec
 
@@ -33,7 +33,7 @@ def convert(network: nn.Module, spec: ModelSpec, target: Path, *, precision: Pre
         import torch
     except ImportError as error:
         raise MissingExtraError(error.name or "onnx") from error
-    module = MergedHeads(cast(Detector, network)) if layout == "merged" else network
+    module = joined(network, spec) if layout == "joined" else network
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # else it warns that torchvision, unneeded, is missing
     example = torch.zeros(1, 3, spec.input.height, spec.input.width)
     try:

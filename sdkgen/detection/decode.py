@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdkgen.detection.anchors import anchors
-from sdkgen.detection.types import Array, RawOutputs
-from sdkgen.errors import BackendError
+from sdkgen.detection.layout import join
+from sdkgen.detection.types import RawOutputs
 from sdkgen.spec.model import BOX_NUMBERS, ModelSpec
 
 
@@ -42,7 +42,7 @@ def decode(outputs: RawOutputs, spec: ModelSpec, minimum_score: float) -> Candid
     any box number; a NaN logit (infinite ones are clipped); negative width or height. Raises ``BackendError`` if the
     outputs are not those of the model.
     """
-    rows = anchor_rows(outputs, spec).astype(np.float64)
+    (rows,) = join(outputs, spec).astype(np.float64)
     numbers, logits = rows[:, :-1], rows[:, -1]
     clip = spec.detector.score_clip
     # The score is a float32, as in the apps: scores that agree in float32 are ties everywhere.
@@ -56,64 +56,3 @@ def decode(outputs: RawOutputs, spec: ModelSpec, minimum_score: float) -> Candid
     points = numbers[:, BOX_NUMBERS:].reshape(len(kept), len(spec.detector.keypoints), 2)
     corners = np.concatenate([centre - half, centre + half], axis=1)
     return Candidates(scores[kept], corners, points + centres[:, None], kept)
-
-
-def anchor_rows(outputs: RawOutputs, spec: ModelSpec) -> Array:
-    """Return ``outputs`` (either layout) as one row an anchor: its box numbers, then its score logit.
-
-    Raises ``BackendError`` that names the output whose shape is not the model's.
-    """
-    if "head_0" in outputs:
-        width = _numbers(spec) + 1
-        heads = [_checked(outputs, name, shape, spec) for name, shape in merged_shapes(spec).items()]
-        return np.concatenate([head.reshape(-1, width) for head in heads])
-    boxes, scores = (_checked(outputs, output.name, output.shape, spec) for output in spec.outputs)
-    return np.concatenate([boxes[0], scores[0]], axis=1)
-
-
-def merged_shapes(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    """Return the names and shapes of a detector's outputs in the merged layout."""
-    return {
-        f"head_{index}": (
-            1,
-            spec.input.height // grid.stride,
-            spec.input.width // grid.stride,
-            grid.per_cell * (_numbers(spec) + 1),
-        )
-        for index, grid in enumerate(spec.detector.grids)
-    }
-
-
-def merge(outputs: RawOutputs, spec: ModelSpec) -> RawOutputs:
-    """Return ``outputs`` in the standard layout rearranged to the merged one."""
-    rows = anchor_rows(outputs, spec)
-    merged: dict[str, Array] = {}
-    start = 0
-    for name, shape in merged_shapes(spec).items():
-        count = int(np.prod(shape)) // rows.shape[1]
-        merged[name] = rows[start : start + count].reshape(shape)
-        start += count
-    return merged
-
-
-def split(outputs: RawOutputs, spec: ModelSpec) -> RawOutputs:
-    """Return ``outputs`` (either layout) in the standard layout."""
-    rows = anchor_rows(outputs, spec)
-    boxes, scores = spec.outputs
-    return {boxes.name: rows[None, :, :-1], scores.name: rows[None, :, -1:]}
-
-
-def _numbers(spec: ModelSpec) -> int:
-    return BOX_NUMBERS + 2 * len(spec.detector.keypoints)
-
-
-def _checked(outputs: RawOutputs, name: str, shape: tuple[int, ...], spec: ModelSpec) -> Array:
-    found = outputs.get(name)
-    if found is None or found.shape != shape:
-        has = "missing" if found is None else f"of shape {found.shape}"
-        raise BackendError(
-            f"output {name!r} is {has}, but {spec.name} has {shape}",
-            hint="The artifact is not one of this model: build it again.",
-            reference="wrong-outputs",
-        )
-    return found

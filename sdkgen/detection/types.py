@@ -16,12 +16,7 @@ if TYPE_CHECKING:
 Array: TypeAlias = NDArray[np.float32]
 
 RawOutputs: TypeAlias = Mapping[str, Array]
-"""A model's outputs by name.
-
-Standard layout: "boxes" (1, anchors, 16) and "scores" (1, anchors, 1). Merged layout: "head_0", "head_1", … one a
-grid, (1, rows, columns, per_cell × 17), each anchor's 16 box numbers followed by its score logit, so that a head read
-in memory order is one row of 17 an anchor, in the order of the anchors.
-"""
+"""A model's outputs by name, in either layout; see ``detection.layout``."""
 
 
 @dataclass(frozen=True)

@@ -34,13 +34,12 @@ def subjects(
 
     ``bits`` adds Core ML artifacts whose weights are compressed; their loss is measured, not judged.
     """
-    layouts: tuple[Layout, ...] = get_args(Layout) if spec.detection is not None else ("standard",)
     for runtime in runtimes:
         for precision in precisions:
-            for layout in layouts:
+            for layout in get_args(Layout):
                 yield Subject(RUNTIMES[runtime], precision, layout, runtime)
         if bits is not None and runtime == "coreml":
-            yield Subject("coreml", "fp16", "standard", runtime, f"{bits}-bit weights", judged=False)
+            yield Subject("coreml", "fp16", "joined", runtime, f"{bits}-bit weights", judged=False)
 
 
 def inputs_of(spec: ModelSpec, photos: dict[str, Bytes], detector: ModelSpec) -> list[Input]:

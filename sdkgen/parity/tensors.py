@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
-from sdkgen.detection.decode import anchor_rows, merged_shapes
+from sdkgen.detection.layout import split
 from sdkgen.detection.types import Array, RawOutputs
-from sdkgen.errors import BackendError
 from sdkgen.spec.model import ModelSpec
 
 COORDINATES = 3
@@ -36,45 +34,29 @@ class TensorDifference:
 
 
 def compare_tensors(found: RawOutputs, reference: RawOutputs, spec: ModelSpec) -> list[TensorDifference]:
-    """Return one difference an output of ``found``, in whichever layout it is; ``reference`` may be in the other.
+    """Return one difference an output of the standard layout, whichever layout ``found`` and ``reference`` have.
 
-    A merged head counts as two, its box numbers and its scores, whose ranges differ by orders of magnitude.
+    Box numbers and scores are told apart also where one tensor holds both: their ranges differ by orders of magnitude.
 
     Raises ``BackendError`` if the outputs are not those of the model.
     """
-    expected = dict(_tables(reference, spec, merged="head_0" in found))
-    return [
-        _difference(name, rows, expected[name][0], first)
-        for name, (rows, first) in _tables(found, spec, merged="head_0" in found)
-    ]
+    expected = _tables(reference, spec)
+    return [_difference(name, rows, expected[name]) for name, rows in _tables(found, spec).items()]
 
 
-def _difference(name: str, found: Array, expected: Array, first: int) -> TensorDifference:
+def _difference(name: str, found: Array, expected: Array) -> TensorDifference:
     low, high = float(expected.min()), float(expected.max())
     far = _INCOMPARABLE * max(high - low, 1.0)
     error = np.nan_to_num(np.abs(found.astype(np.float64) - expected), nan=far, posinf=far)
     worst = int(error.max(axis=1).argmax())
-    return TensorDifference(name, float(error.max()), float(error.mean()), first + worst, low, high)
+    return TensorDifference(name, float(error.max()), float(error.mean()), worst, low, high)
 
 
-def _tables(outputs: RawOutputs, spec: ModelSpec, *, merged: bool) -> Iterator[tuple[str, tuple[Array, int]]]:
-    """Yield each output's name, its numbers as one row an anchor or point, and the number of the first row."""
-    if spec.detection is None:
-        for output in spec.outputs:
-            if output.name not in outputs or outputs[output.name].size != np.prod(output.shape):
-                raise BackendError(f"output {output.name!r} is missing or not of shape {output.shape}")
-            columns = COORDINATES if output.shape[-1] % COORDINATES == 0 else output.shape[-1]
-            yield output.name, (outputs[output.name].reshape(-1, columns), 0)
-        return
-    rows = anchor_rows(outputs, spec)
-    if not merged:
-        boxes, scores = spec.outputs
-        yield boxes.name, (rows[:, :-1], 0)
-        yield scores.name, (rows[:, -1:], 0)
-        return
-    first = 0
-    for name, shape in merged_shapes(spec).items():
-        part = rows[first : first + int(np.prod(shape)) // rows.shape[1]]
-        yield f"{name} (boxes)", (part[:, :-1], first)
-        yield f"{name} (scores)", (part[:, -1:], first)
-        first += len(part)
+def _tables(outputs: RawOutputs, spec: ModelSpec) -> dict[str, Array]:
+    """Return each output of the standard layout as one row an anchor or point."""
+    tables = {}
+    for name, values in split(outputs, spec).items():
+        width = values.shape[-1]
+        is_landmarks = spec.detection is None and width % COORDINATES == 0
+        tables[name] = values.reshape(-1, COORDINATES if is_landmarks else width)
+    return tables

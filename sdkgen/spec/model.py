@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import Annotated, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
 from sdkgen.errors import UsageError, WeightsError
@@ -35,6 +37,11 @@ class InputSpec(Strict):
     def scale(self) -> float:
         """What a byte is multiplied by, before ``minimum`` is added."""
         return (self.maximum - self.minimum) / 255.0
+
+    def to_bytes(self, image: NDArray[np.float32]) -> NDArray[np.uint8]:
+        """Return the bytes nearest to values in the model's range."""
+        pixels = (image - np.float32(self.minimum)) / np.float32(self.scale)
+        return np.rint(pixels).clip(0, 255).astype(np.uint8)
 
 
 class OutputSpec(Strict):

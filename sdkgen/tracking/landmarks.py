@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdkgen.backends.base import Backend
+from sdkgen.detection.layout import split
 from sdkgen.detection.preprocess import Bytes, cropped
 from sdkgen.detection.types import Roi
 from sdkgen.spec.model import LandmarkSpec, ModelSpec, RoiSpec
@@ -36,7 +37,7 @@ def find_landmarks(image: Bytes, roi: Roi, backend: Backend, spec: ModelSpec) ->
     """
     if not reaches(roi, image.shape[1], image.shape[0]):
         return None
-    outputs = backend.run(cropped(image, roi, spec.input))
+    outputs = split(backend.run(cropped(image, roi, spec.input)), spec)
     logit = float(outputs["presence"].reshape(-1)[0])
     raw = outputs["landmarks"].reshape(-1, 3).astype(np.float64)
     if math.isnan(logit) or not np.isfinite(raw).all():

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from sdkgen.detection.anchors import anchors
-from sdkgen.detection.decode import merge
 from sdkgen.detection.pixels import Format
 from sdkgen.detection.preprocess import Rotation
 from sdkgen.detection.types import Options, RawOutputs, Roi
 from sdkgen.spec.model import ModelSpec
 from tests import photographs
 
-Layout = Literal["standard", "merged"]
 Run = Callable[[photographs.Bytes], RawOutputs]
 
 
@@ -26,7 +23,6 @@ class PostprocessCase:
 
     name: str
     source: str
-    layout: Layout
     outputs: RawOutputs
     options: Options
     width: int
@@ -135,22 +131,19 @@ def postprocess_cases(spec: ModelSpec, run: Run) -> Iterator[PostprocessCase]:
             continue
         height, width = photo.shape[:2]
         outputs = run(photo)
-        yield PostprocessCase(source, source, "standard", outputs, own, width, height)
-        if source in ("astronaut", "group"):
-            yield PostprocessCase(f"{source}-merged", source, "merged", merge(outputs, spec), own, width, height)
+        yield PostprocessCase(source, source, outputs, own, width, height)
         if source == "group":
             two = Options.of(spec.detector, maximum_faces=2)
-            yield PostprocessCase("maximum-faces", source, "standard", outputs, two, width, height)
+            yield PostprocessCase("maximum-faces", source, outputs, two, width, height)
         if source == "astronaut":
             low = Options.of(spec.detector, minimum_score=0.1, blending_iou=0.5)
-            yield PostprocessCase("low-threshold", source, "standard", outputs, low, width, height)
+            yield PostprocessCase("low-threshold", source, outputs, low, width, height)
     overlaps = _overlaps(spec)
-    yield PostprocessCase("overlaps-merged", "overlaps", "merged", merge(overlaps, spec), own, 640, 480)
+    yield PostprocessCase("overlaps", "overlaps", overlaps, own, 640, 480)
     if not large:
-        yield PostprocessCase("overlaps", "overlaps", "standard", overlaps, own, 480, 640)
         half = Options.of(spec.detector, minimum_score=0.5, blending_iou=0.5)
-        yield PostprocessCase("ties", "ties", "standard", _ties(spec), half, 512, 512)
-    yield PostprocessCase("not-finite", "not-finite", "standard", _not_finite(spec), own, 640, 480)
+        yield PostprocessCase("ties", "ties", _ties(spec), half, 512, 512)
+    yield PostprocessCase("not-finite", "not-finite", _not_finite(spec), own, 640, 480)
 
 
 class _Outputs:

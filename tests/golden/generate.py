@@ -15,6 +15,7 @@ import numpy as np
 
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.detection import pixels, preprocess, roi
+from sdkgen.detection.layout import JOINED, join
 from sdkgen.detection.pipeline import faces
 from sdkgen.detection.types import Array, Detection, Roi
 from sdkgen.files import whole_folder
@@ -57,9 +58,7 @@ def released(spec: ModelSpec) -> Run:
 
 def _write_postprocess(target: Path, spec: ModelSpec, case: PostprocessCase) -> None:
     found = faces(case.outputs, spec, case.width, case.height, case.options)
-    outputs = {
-        name: _write_floats(target / f"{case.source}.{name}.f32", values) for name, values in case.outputs.items()
-    }
+    rows = _write_floats(target / f"{case.source}.{JOINED}.f32", join(case.outputs, spec))
     options = {
         "minimum_score": case.options.minimum_score,
         "blending_iou": case.options.blending_iou,
@@ -71,9 +70,8 @@ def _write_postprocess(target: Path, spec: ModelSpec, case: PostprocessCase) -> 
             "kind": "postprocess",
             "model": spec.name,
             "case": case.name,
-            "layout": case.layout,
             "options": options,
-            "outputs": outputs,
+            "outputs": {JOINED: rows},
             "image": {"width": case.width, "height": case.height},
             "faces": [_face(face, case.width, case.height) for face in found],
         },

@@ -31,7 +31,7 @@ def convert(
     target: Path,
     *,
     precision: Precision = "fp16",
-    layout: Layout = "standard",
+    layout: Layout = "joined",
     image_input: bool = True,
     weights_bits: int | None = None,
 ) -> None:
@@ -91,7 +91,7 @@ def _describe_to_reader(model: Any, spec: ModelSpec, *, layout: Layout, image_in
     meanings = {output.name: output.meaning for output in spec.outputs}
     for name in output_names(spec, layout):
         model.output_description[name] = meanings.get(
-            name, "Per cell and anchor: " + " Then ".join(output.meaning for output in spec.outputs)
+            name, " Then, in the same row: ".join(output.meaning for output in spec.outputs)
         )
     model.user_defined_metadata["sdkgen.model"] = spec.name
     model.user_defined_metadata["sdkgen.outputs"] = layout

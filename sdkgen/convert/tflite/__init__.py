@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sdkgen import console
-from sdkgen.artifact import Layout, Precision, TensorRecord
+from sdkgen.artifact import InputType, Layout, Precision, TensorRecord
 from sdkgen.convert import flatbuffer, flatbuffer_passes
-from sdkgen.convert.heads import output_names
+from sdkgen.convert.heads import joined, output_names
+from sdkgen.convert.inputs import ByteInput
 from sdkgen.convert.tflite import metadata
 from sdkgen.errors import ConvertError, MissingExtraError
 from sdkgen.spec.model import ModelSpec
@@ -32,19 +33,25 @@ def convert(
     *,
     precision: Precision,
     layout: Layout,
+    input_type: InputType = "float",
     variant: str | None = None,
 ) -> None:
-    """Write the network to ``target``: input (1, H, W, 3) float32, outputs named as in the spec, one signature.
+    """Write the network to ``target``: input (1, H, W, 3), outputs as ``layout`` says, one signature.
 
-    With precision fp16 large constants are stored in half, which runtimes unpack or use as they are; inputs and
-    outputs stay float32. ``variant`` chooses among graphs for the same function, see ``variants``.
+    With precision fp16 all constants are stored in half, which runtimes unpack or use as they are; the outputs and an
+    input of floats stay float32. With ``input_type`` bytes the input is uint8 RGB and is normalised inside. ``variant`` chooses
+    among graphs for the same function, see ``variants``.
 
     Raises ``ConvertError`` if the converter fails, ``UsageError`` for an unknown variant.
     """
     from sdkgen.convert.tflite import variants
 
-    module = variants.variant(variant)(network, spec, layout)
-    model = flatbuffer.parse(lowered(module, spec), target)
+    module = variants.variant(variant)(network, spec)
+    if layout == "joined":
+        module = joined(module, spec)
+    if input_type == "bytes":
+        module = ByteInput(module, spec.input, fold=False)
+    model = flatbuffer.parse(lowered(module, spec, input_type), target)
     flatbuffer_passes.flatten_alphas(model)
     if precision == "fp16":
         flatbuffer_passes.store_in_half(model)
@@ -54,8 +61,8 @@ def convert(
     target.write_bytes(flatbuffer.write(model) + metadata.archive(metadata.labels(spec, layout)))
 
 
-def lowered(module: nn.Module, spec: ModelSpec) -> bytes:
-    """Return what litert-torch, taught its rules, makes of a module that takes (1, 3, H, W): NHWC input, float32."""
+def lowered(module: nn.Module, spec: ModelSpec, input_type: InputType = "float") -> bytes:
+    """Return what litert-torch, taught its rules, makes of a module that takes (1, 3, H, W): NHWC input, float32 or bytes."""
     try:
         with _quiet():
             import litert_torch
@@ -64,7 +71,8 @@ def lowered(module: nn.Module, spec: ModelSpec) -> bytes:
             from sdkgen.convert.tflite.rules import taught
     except ImportError as error:
         raise MissingExtraError(error.name or "litert-torch") from error
-    example = torch.zeros(1, spec.input.height, spec.input.width, 3)
+    dtype = torch.uint8 if input_type == "bytes" else torch.float32
+    example = torch.zeros(1, spec.input.height, spec.input.width, 3, dtype=dtype)
     try:
         with taught(), _quiet():
             nhwc = litert_torch.to_channel_last_io(module, args=[0]).eval()

@@ -19,6 +19,7 @@ import numpy as np
 from sdkgen.artifact import Layout
 from sdkgen.convert.heads import output_names
 from sdkgen.detection.anchors import anchors
+from sdkgen.detection.layout import JOINED
 from sdkgen.spec.model import ModelSpec
 
 NAME = "TFLITE_METADATA"
@@ -38,7 +39,7 @@ def labels(spec: ModelSpec, layout: Layout) -> dict[str, str]:
         return {}
     box = ["center_x", "center_y", "width", "height"]
     box += [f"{name}_{axis}" for name in spec.detection.keypoints for axis in "xy"]
-    names = {"anchor.txt": [*box, "face"]} if layout == "merged" else {"boxes.txt": box, "scores.txt": ["face"]}
+    names = {f"{JOINED}.txt": [*box, "face"]} if layout == "joined" else {"boxes.txt": box, "scores.txt": ["face"]}
     return {file: "".join(f"{line}\n" for line in lines) for file, lines in names.items()}
 
 
@@ -64,13 +65,13 @@ def metadata(spec: ModelSpec, layout: Layout) -> bytes:
 
     files = labels(spec, layout)
     meanings = {output.name: output.meaning for output in spec.outputs}
-    merged = "Per cell and anchor: the box numbers of the standard layout, then the score logit."
+    joined = " Then, in the same row: ".join(meanings.values())
     outputs = [
         _table(
             {
                 0: _text(name),
-                1: _text(meanings.get(name, merged)),
-                6: _vector([_file(file) for file in files if file in (f"{name}.txt", "anchor.txt")]),
+                1: _text(meanings.get(name, joined)),
+                6: _vector([_file(file) for file in files if file == f"{name}.txt"]),
             }
         )
         for name in output_names(spec, layout)

@@ -6,69 +6,66 @@ A variant is a choice of the converter with a name; which is the default is deci
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from types import MappingProxyType
-from typing import cast
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
-from sdkgen.artifact import Layout
-from sdkgen.convert.heads import Detector, MergedHeads
-from sdkgen.convert.tflite import padding
+from sdkgen.convert.tflite import folding, padding
 from sdkgen.errors import UsageError, nearest
-from sdkgen.spec.model import BOX_NUMBERS, ModelSpec
+from sdkgen.spec.model import ModelSpec
 
-Variant = Callable[[nn.Module, ModelSpec, Layout], nn.Module]
-"""Takes a network and gives a module with the outputs of the layout, in order."""
+Variant = Callable[[nn.Module, ModelSpec], nn.Module]
+"""Takes a network and gives one that computes the same and has the same attributes."""
 
 
-def plain(network: nn.Module, _spec: ModelSpec, layout: Layout) -> nn.Module:
+def pad_blocks(network: nn.Module, _spec: ModelSpec) -> nn.Module:
     """Pad channels where each block does, as the released graphs do."""
-    return MergedHeads(cast(Detector, network)) if layout == "merged" else network
+    return network
 
 
-def sliced_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+def pad_in_slices(network: nn.Module, spec: ModelSpec) -> nn.Module:
     """Pad likewise, between channels in whole slices of four, so that GPU delegates merge every PAD into an ADD."""
-    return plain(_widened(network, spec, padding.sliced_widths), spec, layout)
+    return _widen(network, spec, padding.sliced_widths)
 
 
-def stage_padding(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
+def pad_stages(network: nn.Module, spec: ModelSpec) -> nn.Module:
     """Pad channels only where the resolution changes: fewest kernels, for a fifth more multiplications in front."""
-    return plain(_widened(network, spec, padding.stage_widths), spec, layout)
+    return _widen(network, spec, padding.stage_widths)
 
 
-def sliced_joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Pad in slices, and compute boxes and scores of a grid in one convolution, to part them at the very end."""
-    return _joint(_widened(network, spec, padding.sliced_widths), spec, layout)
+def fold(network: nn.Module, spec: ModelSpec, *, side: int) -> nn.Module:
+    """Pad in slices, and make each foldable block on a map of ``side`` or less one dense convolution."""
+    return folding.fold_blocks(pad_in_slices(network, spec), spec, side)
 
 
-def stage_joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    """Pad once a stage, and compute boxes and scores of a grid in one convolution."""
-    return _joint(_widened(network, spec, padding.stage_widths), spec, layout)
-
-
-def _joint(network: nn.Module, spec: ModelSpec, layout: Layout) -> nn.Module:
-    if spec.detection is None or layout == "merged":
-        return plain(network, spec, layout)
-    numbers = BOX_NUMBERS + 2 * len(spec.detection.keypoints)
-    return JointHeads(MergedHeads(cast(Detector, network)), numbers + 1)
-
-
-def _widened(network: nn.Module, spec: ModelSpec, widths: Callable[[padding.Growing], padding.Widths]) -> nn.Module:
+def _widen(network: nn.Module, spec: ModelSpec, widths: Callable[[padding.Growing], padding.Widths]) -> nn.Module:
     net = padding.growing(spec)
     return padding.widened(network, spec, widths(net)) if net else network
 
 
 VARIANTS: Mapping[str, Variant] = MappingProxyType(
     {
-        "block-padding": plain,
-        "sliced-padding": sliced_padding,
-        "stage-padding": stage_padding,
-        "sliced-joint": sliced_joint,
-        "stage-joint": stage_joint,
+        "block-padding": pad_blocks,
+        "sliced-padding": pad_in_slices,
+        "stage-padding": pad_stages,
+        **{f"folded-{side}": partial(fold, side=side) for side in folding.SIDES},
     }
 )
 DEFAULT = "sliced-padding"
+
+
+def variants_of(spec: ModelSpec) -> list[str]:
+    """Return the names of the variants that differ for this model, the default first."""
+    net = padding.growing(spec)
+    if net is None:
+        return [DEFAULT]
+    # Folding up to 32 is folding up to 16 where no block that can be folded lies between the two.
+    sides = folding.foldable_sides(spec)
+    steps = zip((0, *folding.SIDES), folding.SIDES, strict=False)
+    folded = [high for low, high in steps if any(low < side <= high for side in sides)]
+    padded = [name for name in VARIANTS if name.endswith("-padding") and name != DEFAULT]
+    return [DEFAULT, *padded, *(f"folded-{side}" for side in folded)]
 
 
 def variant(name: str | None) -> Variant:
@@ -81,18 +78,3 @@ def variant(name: str | None) -> Variant:
     except KeyError:
         hint = nearest(str(name), VARIANTS)
         raise UsageError(f"unknown graph variant {name!r}", hint=hint, reference="unknown-variant") from None
-
-
-class JointHeads(nn.Module):
-    """Maps (1, 3, H, W) to boxes (1, N, numbers) and score logits (1, N, 1) through merged heads."""
-
-    def __init__(self, merged: MergedHeads, anchor_numbers: int) -> None:
-        super().__init__()
-        self.merged = merged
-        self.anchor_numbers = anchor_numbers
-
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return boxes and scores."""
-        rows = [head.reshape(1, -1, self.anchor_numbers) for head in self.merged(x)]
-        joined = torch.cat(rows, 1) if len(rows) > 1 else rows[0]
-        return joined[..., :-1], joined[..., -1:]
