@@ -37,6 +37,7 @@ class ArtifactRecord(Record):
     format: Format
     precision: Precision
     outputs_layout: Layout
+    input_type: InputType = "float"
     bytes: int
     sha256: str
     ops: dict[str, int]

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from sdkgen import __version__, resources
-from sdkgen.artifact import Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
+from sdkgen.artifact import Artifact, ArtifactRecord, Format, InputType, Layout, Precision, tool_versions
 from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
 from sdkgen.errors import ConvertError, OutputError
@@ -47,6 +47,7 @@ class Request:
     package: str
     precision: Precision = "fp16"
     layout: Layout = "joined"
+    input_type: InputType = "float"
     runtime: str | None = None
     weights: Path | None = None
     trust: bool = False
@@ -94,24 +95,27 @@ def _convert(request: Request) -> tuple[tuple[Artifact, ...], tuple[Artifact, ..
     """
     form = FORMATS[request.target]
     precisions = LADDERS.get((request.target, request.precision), (request.precision,))
-    compressed: dict[str, Any] = {} if request.weights_bits is None else {"weights_bits": request.weights_bits}
+    common: dict[str, Any] = {"layout": request.layout}
+    if request.weights_bits is not None:
+        common["weights_bits"] = request.weights_bits
+    if request.input_type != "float":
+        common["input_type"] = request.input_type
     shaped: dict[str, Any] = {} if request.variant is None else {"variant": request.variant}
     detector = tuple(
         convert(
             request.spec,
             form,
             precision=precision,
-            layout=request.layout,
             weights=request.weights,
             trust=request.trust,
-            **compressed,
+            **common,
             **shaped,
         )
         for precision in precisions
     )
     landmarker: tuple[Artifact, ...] = ()
     if request.landmarker is not None:
-        landmarker = tuple(convert(request.landmarker, form, precision=p, **compressed) for p in precisions)
+        landmarker = tuple(convert(request.landmarker, form, precision=p, **common) for p in precisions)
     if request.target != "onnx":
         for artifact in (*detector, *landmarker):
             _check_gpu(artifact)
@@ -164,6 +168,7 @@ def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple
         landmarker=request.landmarker,
         landmarker_artifacts=tuple(artifact.record for artifact in landmarker),
         layout=request.layout,
+        input_type=request.input_type,
         precision=request.precision,
         runtime=request.runtime or RUNTIMES[request.target][0],
         sdkgen_version=__version__,

@@ -135,10 +135,13 @@ static double near(double value) { return fmin(fmax(value, -FAR), FAR); }
 
 static int64_t position(double texels) { return (int64_t)(texels * ONE); }
 
-void image_sample(const Image *image, Region region, const Input *to, Edge edge, float *out) {
+void image_sample(const Image *image, Region region, const Input *to, Edge edge, void *out, bool bytes) {
     double width = near(region.width), height = near(region.height), left = -0.5 * width;
     double cosine = cos(region.radians), sine = sin(region.radians);
-    float scale = (float)((to->maximum - to->minimum) / 255.0), minimum = (float)to->minimum;
+    /* Half a byte more, so that what is cut off to a byte has been rounded. */
+    float scale = bytes ? 1.0F : (float)((to->maximum - to->minimum) / 255.0), minimum = bytes ? 0.5F : (float)to->minimum;
+    uint8_t *byte = out;
+    float *number = out;
     int64_t next_x = position(-sine * height / to->height), next_y = position(cosine * height / to->height);
     Walk at = {.across = position(cosine * width / to->width), .down = position(sine * width / to->width)};
     Texels texels;
@@ -153,7 +156,10 @@ void image_sample(const Image *image, Region region, const Input *to, Edge edge,
             gather(image, at, next_x, next_y, count, edge, &texels);
             mix(&texels, at, scale, minimum, planes);
             for (int i = 0; i < count; i++)
-                for (int c = 0; c < 3; c++) *out++ = planes[c][i];
+                for (int c = 0; c < 3; c++) {
+                    if (bytes) *byte++ = (uint8_t)planes[c][i];
+                    else *number++ = planes[c][i];
+                }
             at.x += count * at.across, at.y += count * at.down;
         }
     }

@@ -28,7 +28,8 @@ Region image_letterbox(const Image *image, const Input *to);
 /* What stands in for texels outside the image: black, as in a letterbox, or the image's nearest one. */
 typedef enum { EDGE_BLACK, EDGE_NEAREST } Edge;
 
-/* Samples `region` into `out`, bilinear, corner to corner and without a half-pixel shift. */
-void image_sample(const Image *image, Region region, const Input *to, Edge edge, float *out);
+/* Samples `region` into `out`, bilinear, corner to corner and without a half-pixel shift: floats in the range of `to`, or the
+ * nearest bytes. */
+void image_sample(const Image *image, Region region, const Input *to, Edge edge, void *out, bool bytes);
 
 #endif

@@ -15,7 +15,7 @@ enum { ACCELERATOR_CPU = 1, ACCELERATOR_GPU = 2 };
 enum { LOCK_READ = 0, LOCK_WRITE = 1 };
 enum { WAIT_PASSIVE = 1 };
 enum { ENVIRONMENT_LIBRARY_FOLDER = 22, VALUE_STRING = 8 };
-enum { ELEMENT_FLOAT32 = 1, MAXIMUM_RANK = 8 };
+enum { ELEMENT_FLOAT32 = 1, ELEMENT_UINT8 = 3, MAXIMUM_RANK = 8 };
 
 /* An option of the environment: which one, then a tagged value. */
 typedef struct {

@@ -48,10 +48,12 @@ static void check(int status, const char *what) {
     if (status != 0) record_fail(EXIT_RUN, "run-failed", "%s: %s (%d)", what, litert_status(status), status);
 }
 
-static size_t floats_of(const TensorType *type, const char *what) {
+static size_t numbers_of(const TensorType *type, bool input) {
+    const char *what = input ? "input" : "output";
     size_t count = 1, rank = type->bits & 0x7f;
-    if (type->element != ELEMENT_FLOAT32 || rank > MAXIMUM_RANK)
-        record_fail(EXIT_MODEL, "bad-model", "an %s is not float32", what);
+    bool usable = type->element == ELEMENT_FLOAT32 || (input && type->element == ELEMENT_UINT8);
+    if (!usable || rank > MAXIMUM_RANK)
+        record_fail(EXIT_MODEL, "bad-model", "an %s is not float32%s", what, input ? " or uint8" : "");
     for (size_t i = 0; i < rank; i++) {
         if (type->dimensions[i] <= 0) record_fail(EXIT_MODEL, "bad-model", "an %s has no fixed shape", what);
         count *= (size_t)type->dimensions[i];
@@ -67,7 +69,7 @@ static void make_buffer(Model *m, Handle signature, size_t index, bool input) {
     check((input ? api->GetSignatureInputTensorByIndex : api->GetSignatureOutputTensorByIndex)(signature, index, &tensor),
           "a tensor of the signature");
     check(api->GetRankedTensorType(tensor, &type), "the type of a tensor");
-    size_t count = floats_of(&type, input ? "input" : "output");
+    size_t count = numbers_of(&type, input);
     check((input ? api->GetCompiledModelInputBufferRequirements
                  : api->GetCompiledModelOutputBufferRequirements)(m->compiled, 0, index, &needs),
           "what a buffer needs");
@@ -76,10 +78,17 @@ static void make_buffer(Model *m, Handle signature, size_t index, bool input) {
           "a tensor buffer");
     float *host = calloc(count, sizeof(float));
     if (host == NULL) record_fail(EXIT_RUN, "run-failed", "out of memory");
+    if (!input) {
+        m->host_output[index] = host, m->output_floats[index] = count;
+        return;
+    }
+    bool bytes = type.element == ELEMENT_UINT8;
+    m->host_input[index] = host, m->input_numbers[index] = count, m->input_is_bytes[index] = bytes;
     /* A fixed pattern within the range of every model's input. */
-    for (size_t i = 0; input && i < count; i++) host[i] = (float)((i * 7919) % 255) / 255.0f;
-    (input ? m->host_input : m->host_output)[index] = host;
-    (input ? m->input_floats : m->output_floats)[index] = count;
+    for (size_t i = 0; i < count; i++) {
+        if (bytes) ((uint8_t *)host)[i] = (uint8_t)((i * 7919) % 255);
+        else host[i] = (float)((i * 7919) % 255) / 255.0f;
+    }
 }
 
 /* Returns how many ops the GPU took of a model that it did not take whole, or -1 if LiteRT did not say: its GPU delegate
@@ -131,6 +140,7 @@ void model_close(Model *m) {
         m->api->DestroyTensorBuffer(m->output[i]);
         free(m->host_output[i]);
     }
+    free(m->woven);
     if (m->compiled != NULL) m->api->DestroyCompiledModel(m->compiled);
     if (m->options != NULL) m->api->DestroyOptions(m->options);
     if (m->model != NULL) m->api->DestroyModel(m->model);
@@ -138,22 +148,44 @@ void model_close(Model *m) {
     *m = (Model){.api = m->api};
 }
 
-static void copy(const LiteRt *api, Handle buffer, float *host, size_t count, int mode) {
+static void copy(const LiteRt *api, Handle buffer, void *host, size_t size, int mode) {
     void *memory;
     check(api->LockTensorBuffer(buffer, &memory, mode), "locking a buffer");
-    if (mode == LOCK_WRITE) memcpy(memory, host, count * sizeof(float));
-    else memcpy(host, memory, count * sizeof(float));
+    if (mode == LOCK_WRITE) memcpy(memory, host, size);
+    else memcpy(host, memory, size);
     check(api->UnlockTensorBuffer(buffer), "unlocking a buffer");
 }
 
 Timing model_run(Model *m) {
     int64_t start = now();
-    for (size_t i = 0; i < m->inputs; i++) copy(m->api, m->input[i], m->host_input[i], m->input_floats[i], LOCK_WRITE);
+    for (size_t i = 0; i < m->inputs; i++) {
+        size_t size = m->input_numbers[i] * (m->input_is_bytes[i] ? 1 : sizeof(float));
+        copy(m->api, m->input[i], m->host_input[i], size, LOCK_WRITE);
+    }
     int64_t dispatch = now();
     check(m->api->RunCompiledModel(m->compiled, 0, m->inputs, m->input, m->outputs, m->output), "a run");
     int64_t completed = now();
-    for (size_t i = 0; i < m->outputs; i++) copy(m->api, m->output[i], m->host_output[i], m->output_floats[i], LOCK_READ);
+    for (size_t i = 0; i < m->outputs; i++) copy(m->api, m->output[i], m->host_output[i], m->output_floats[i] * sizeof(float), LOCK_READ);
     return (Timing){.run = completed - dispatch, .total = now() - start};
+}
+
+static const float *output_of(const Model *m, size_t floats) {
+    for (size_t i = 0; i < m->outputs; i++)
+        if (m->output_floats[i] == floats) return m->host_output[i];
+    record_fail(EXIT_MODEL, "bad-model", "the model has no output of %zu numbers", floats);
+}
+
+const float *model_predictions(Model *m, size_t rows, size_t first, size_t second) {
+    size_t width = first + second;
+    if (m->outputs == 1) return output_of(m, rows * width);
+    const float *leading = output_of(m, rows * first), *trailing = output_of(m, rows * second);
+    if (m->woven == NULL && (m->woven = calloc(rows * width, sizeof(float))) == NULL)
+        record_fail(EXIT_RUN, "run-failed", "out of memory");
+    for (size_t row = 0; row < rows; row++) {
+        memcpy(m->woven + row * width, leading + row * first, first * sizeof(float));
+        memcpy(m->woven + row * width + first, trailing + row * second, second * sizeof(float));
+    }
+    return m->woven;
 }
 
 bool model_outputs_finite(const Model *m) {

@@ -15,8 +15,11 @@ typedef struct {
     Handle environment, model, options, compiled;
     size_t inputs, outputs;
     Handle input[MAXIMUM_TENSORS], output[MAXIMUM_TENSORS];
-    size_t input_floats[MAXIMUM_TENSORS], output_floats[MAXIMUM_TENSORS];
-    float *host_input[MAXIMUM_TENSORS], *host_output[MAXIMUM_TENSORS];
+    size_t input_numbers[MAXIMUM_TENSORS], output_floats[MAXIMUM_TENSORS];
+    bool input_is_bytes[MAXIMUM_TENSORS]; /* else an input is floats; outputs always are */
+    void *host_input[MAXIMUM_TENSORS];
+    float *host_output[MAXIMUM_TENSORS];
+    float *woven; /* the predictions of a model with several outputs, see model_predictions */
     bool mixed;         /* the GPU alone refused the model, so the CPU may take what is left over */
     int ops, delegated; /* how many ops the model has, and how many the backend took; -1 if LiteRT did not say */
 } Model;
@@ -39,6 +42,10 @@ void model_close(Model *model);
 
 /* One run, timed; ends the process if it fails. */
 Timing model_run(Model *model);
+
+/* The last outputs as `rows` rows of `first` + `second` numbers: the only output, or two woven together where a row's numbers
+ * lie in two, as in the released files. Valid until the next call. Ends the process if the model has no such outputs. */
+const float *model_predictions(Model *model, size_t rows, size_t first, size_t second);
 
 /* True if every number of the last outputs is finite. */
 bool model_outputs_finite(const Model *model);

@@ -67,40 +67,7 @@ void pipeline_load(Pipeline *p, const Options *o) {
 
 /* ---- from raw outputs to a face ---- */
 
-/* A part of the detector's outputs: one row of box numbers and one score an anchor, in whichever layout. */
-typedef struct {
-    const float *boxes, *scores;
-    int box_step, score_step, count;
-} Rows;
-
-static const float *output_of(const Model *m, size_t floats, const char *what) {
-    for (size_t i = 0; i < m->outputs; i++)
-        if (m->output_floats[i] == floats) return m->host_output[i];
-    record_fail(EXIT_MODEL, "bad-model", "the model has no output for %s (%zu numbers)", what, floats);
-}
-
-static bool has_output(const Model *m, size_t floats) {
-    for (size_t i = 0; i < m->outputs; i++)
-        if (m->output_floats[i] == floats) return true;
-    return false;
-}
-
 static int anchors_of(const int grid[3]) { return grid[0] * grid[1] * grid[2]; }
-
-/* Returns where grid `index` lies in the outputs: within boxes and scores of all grids, or in a head of its own. */
-static Rows rows_of(const Pipeline *p, const Model *m, int index) {
-    int numbers = 4 + 2 * p->keypoints, all = 0, before = 0, here = anchors_of(p->grid[index]);
-    for (int g = 0; g < p->grids; g++) {
-        if (g == index) before = all;
-        all += anchors_of(p->grid[g]);
-    }
-    if (has_output(m, (size_t)(all * numbers))) {
-        const float *boxes = output_of(m, (size_t)(all * numbers), "boxes");
-        return (Rows){boxes + before * numbers, output_of(m, (size_t)all, "scores") + before, numbers, 1, here};
-    }
-    const float *head = output_of(m, (size_t)(here * (numbers + 1)), "boxes, nor for a head");
-    return (Rows){head, head + numbers, numbers + 1, numbers + 1, here};
-}
 
 static bool decode_one(const Pipeline *p, const float *row, double centre_x, double centre_y, Detection *d) {
     for (int i = 0; i < 4 + 2 * p->keypoints; i++)
@@ -117,19 +84,19 @@ static bool decode_one(const Pipeline *p, const float *row, double centre_x, dou
 }
 
 /* Decodes what passes the threshold into `found`, relative to the input; returns how many. */
-static int decode(const Pipeline *p, const Model *m, Detection *found) {
-    int count = 0;
+static int decode(const Pipeline *p, Model *m, Detection *found) {
+    int count = 0, numbers = 4 + 2 * p->keypoints, anchors = 0;
+    for (int g = 0; g < p->grids; g++) anchors += anchors_of(p->grid[g]);
+    const float *row = model_predictions(m, (size_t)anchors, (size_t)numbers, 1);
     double least = -log(1 / p->minimum_score - 1) - 1e-3; /* spares most anchors the exponential */
     for (int g = 0; g < p->grids; g++) {
-        Rows rows = rows_of(p, m, g);
         int columns = p->grid[g][0], lines = p->grid[g][1], per_cell = p->grid[g][2];
-        for (int i = 0; i < rows.count && count < MAXIMUM_ANCHORS; i++) {
-            double logit = rows.scores[(size_t)i * (size_t)rows.score_step];
+        for (int i = 0; i < anchors_of(p->grid[g]) && count < MAXIMUM_ANCHORS; i++, row += numbers + 1) {
+            double logit = row[numbers];
             if (!(logit >= least)) continue;
             Detection *d = &found[count];
             d->score = (float)(1 / (1 + exp(-fmin(fmax(logit, -p->score_clip), p->score_clip))));
             int cell = i / per_cell;
-            const float *row = rows.boxes + (size_t)i * (size_t)rows.box_step;
             if (d->score >= (float)p->minimum_score &&
                 decode_one(p, row, (cell % columns + 0.5) / columns, (cell / columns + 0.5) / lines, d))
                 count++;
@@ -189,7 +156,7 @@ static Region square(double left, double top, double right, double bottom, const
 static Timing detect(Pipeline *p, Model *m) {
     static Detection found[MAXIMUM_ANCHORS];
     Region all = image_letterbox(&p->frame, &p->detector);
-    image_sample(&p->frame, all, &p->detector, EDGE_BLACK, m->host_input[0]);
+    image_sample(&p->frame, all, &p->detector, EDGE_BLACK, m->host_input[0], m->input_is_bytes[0]);
     Timing timing = model_run(m);
     int count = decode(p, m, found);
     if (count == 0) record_fail(EXIT_RUN, "no-face", "the detector found no face in the frame");
@@ -205,11 +172,11 @@ static Timing detect(Pipeline *p, Model *m) {
 
 static Timing follow(Pipeline *p, Model *m) {
     Region r = p->region = p->next;
-    image_sample(&p->frame, r, &p->landmarker, EDGE_NEAREST, m->host_input[0]);
+    image_sample(&p->frame, r, &p->landmarker, EDGE_NEAREST, m->host_input[0], m->input_is_bytes[0]);
     Timing timing = model_run(m);
-    const float *raw = output_of(m, (size_t)p->landmarks * 3, "landmarks");
+    const float *raw = model_predictions(m, 1, (size_t)p->landmarks * 3, 1);
     if (!model_outputs_finite(m)) record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");
-    p->presence = 1 / (1 + exp(-(double)output_of(m, 1, "presence")[0]));
+    p->presence = 1 / (1 + exp(-(double)raw[3 * p->landmarks]));
     if (!(p->presence > p->minimum_presence))
         record_fail(EXIT_RUN, "no-face", "the landmark model lost the face: presence %.3f", p->presence);
     double cosine = cos(r.radians), sine = sin(r.radians);

@@ -10,7 +10,7 @@ import typer
 
 from sdkgen import console
 from sdkgen.errors import UsageError, nearest
-from sdkgen.formats import Layout, Pipeline, Precision
+from sdkgen.formats import InputType, Layout, Pipeline, Precision
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def build(
     pipeline: Pipeline = typer.Option("detect", "--pipeline", help="detect, or track: also landmarks, face by face."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of Core ML's arithmetic."),
     outputs: Layout = typer.Option("joined", "--outputs", help="One tensor, or the outputs of the released files."),
+    input_type: InputType = typer.Option("float", "--input", help="Android: what the model takes; see docs/graphs.md."),
     variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
     runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
@@ -53,7 +54,15 @@ def build(
     kind = _target(target)
     spec = load_model(model)
     _ = spec.detector  # an SDK needs one
-    _refuse_strangers(kind, runtime=runtime, weights_bits=weights_bits, aar=aar, variant=variant, pipeline=pipeline)
+    _refuse_strangers(
+        kind,
+        runtime=runtime,
+        weights_bits=weights_bits,
+        aar=aar,
+        variant=variant,
+        input_type=input_type,
+        pipeline=pipeline,
+    )
     started = time.monotonic()
     folder = out or Path(f"{model}-{target}")
     manifest = bundle.build(
@@ -71,6 +80,7 @@ def build(
             force=force,
             weights_bits=weights_bits,
             variant=variant,
+            input_type=input_type,
             landmarker=load_model(LANDMARKER) if pipeline == "track" else None,
             aar=aar,
         )
@@ -97,6 +107,7 @@ def _refuse_strangers(
     weights_bits: int | None,
     aar: bool,
     variant: str | None,
+    input_type: InputType,
     pipeline: Pipeline,
 ) -> None:
     """Raise ``UsageError`` for an option that the target does not have."""
@@ -110,6 +121,8 @@ def _refuse_strangers(
         raise UsageError("--aar is for --target android", hint="Leave it out.")
     if variant is not None and target != "android":
         raise UsageError("--variant is for --target android", hint="Leave it out.")
+    if input_type != "float" and target != "android":
+        raise UsageError("--input is for --target android", hint="Leave it out: the iOS SDK hands over bytes already.")
     if pipeline == "track" and target == "onnx":
         raise UsageError("--pipeline track is for --target ios or android", hint="Leave it out: onnx is a plain model.")
 

@@ -74,6 +74,7 @@ def convert(
             format=form,
             precision=precision,
             outputs_layout=layout,
+            input_type=options.get("input_type", "float"),
             bytes=size_of(folder / name),
             sha256=sha256_path(folder / name),
             ops=ops,

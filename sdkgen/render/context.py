@@ -7,7 +7,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sdkgen.artifact import ArtifactRecord, Layout, Precision
+from sdkgen.artifact import ArtifactRecord, InputType, Layout, Precision
+from sdkgen.detection.layout import JOINED
 from sdkgen.formats import Pipeline
 from sdkgen.spec.model import ModelSpec
 
@@ -28,6 +29,7 @@ class SdkContext(BaseModel):
     spec: ModelSpec
     artifacts: tuple[ArtifactRecord, ...]
     layout: Layout
+    input_type: InputType = "float"
     precision: Precision
     runtime: str
     landmarker: ModelSpec | None = None
@@ -45,3 +47,9 @@ class SdkContext(BaseModel):
     def values(self) -> dict[str, Any]:
         """Return the fields by name, as the templates' variables."""
         return {**{field: getattr(self, field) for field in type(self).model_fields}, "pipeline": self.pipeline}
+
+
+def output_widths(record: ArtifactRecord, spec: ModelSpec) -> list[int]:
+    """Return how many numbers of a row each output holds: one for all, or one each in the order of the spec."""
+    widths = {output.name: output.shape[-1] for output in record.outputs}
+    return [widths[name] for name in ([JOINED] if JOINED in widths else [output.name for output in spec.outputs])]

@@ -17,9 +17,9 @@ from sdkgen.artifact import Artifact, ArtifactRecord
 from sdkgen.errors import UsageError
 from sdkgen.files import sha256_bytes
 from sdkgen.render import selftest
-from sdkgen.render.context import SdkContext
+from sdkgen.render.context import SdkContext, output_widths
 from sdkgen.render.environment import render_tree
-from sdkgen.spec.model import BOX_NUMBERS, ModelSpec
+from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 USES_SELFTEST = True
@@ -145,10 +145,7 @@ def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dic
             {"property": _camel_case(name), "constant": name.upper()} for name in detection.keypoints
         ],
         "grids": _grids(spec),
-        "outputs": [
-            {"name": output.name, "size": _count(output.shape)} for output in sorted(record.outputs, key=_order(spec))
-        ],
-        "segments": _segments(context),
+        "output_widths": output_widths(record, spec),
     }
 
 
@@ -161,7 +158,6 @@ def _landmark_values(context: SdkContext, spec: ModelSpec, record: ArtifactRecor
     rule = spec.landmarker
     folder = _asset_folder(context)
     found = {keypoint.name: keypoint.landmarks for keypoint in rule.keypoints}
-    outputs = sorted(record.outputs, key=_order(spec))
     return {
         "name": spec.name,
         "asset": f"{folder}/{spec.name}.tflite",
@@ -171,8 +167,7 @@ def _landmark_values(context: SdkContext, spec: ModelSpec, record: ArtifactRecor
         "rule": rule,
         # In the order in which the detector's own keypoints are.
         "keypoints": [found[name] for name in context.spec.detector.keypoints],
-        "outputs": {output.name: index for index, output in enumerate(outputs)},
-        "output_sizes": [_count(output.shape) for output in outputs],
+        "output_widths": output_widths(record, spec),
     }
 
 
@@ -185,48 +180,6 @@ def _grids(spec: ModelSpec) -> list[dict[str, int]]:
         }
         for grid in spec.detector.grids
     ]
-
-
-def _segments(context: SdkContext) -> list[dict[str, int]]:
-    """Return where the outputs keep the numbers of the anchors, see ``Segment`` in the templates."""
-    spec = context.spec
-    numbers = BOX_NUMBERS + 2 * len(spec.detector.keypoints)
-    if context.layout == "standard":
-        return [
-            {
-                "anchors": spec.anchor_count,
-                "box_output": 0,
-                "box_stride": numbers,
-                "score_output": 1,
-                "score_offset": 0,
-                "score_stride": 1,
-            }
-        ]
-    return [
-        {
-            "anchors": grid["columns"] * grid["rows"] * grid["per_cell"],
-            "box_output": index,
-            "box_stride": numbers + 1,
-            "score_output": index,
-            "score_offset": numbers,
-            "score_stride": numbers + 1,
-        }
-        for index, grid in enumerate(_grids(spec))
-    ]
-
-
-def _order(spec: ModelSpec) -> Any:
-    """Return a sorting key that puts outputs in the order of the segments: as in the spec, heads by number."""
-    heads = len(spec.detection.grids) if spec.detection else 0
-    names = [output.name for output in spec.outputs] + [f"head_{index}" for index in range(heads)]
-    return lambda output: names.index(output.name)
-
-
-def _count(shape: tuple[int, ...]) -> int:
-    total = 1
-    for size in shape:
-        total *= size
-    return total
 
 
 def _camel_case(name: str) -> str:

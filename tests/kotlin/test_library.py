@@ -41,12 +41,12 @@ def test_every_variant_compiles_and_the_tests_pass(built: Built) -> None:
 @pytest.mark.parametrize("layout", LAYOUTS)
 @pytest.mark.parametrize("model", MODELS)
 def test_variant_was_among_what_was_compiled(built: Built, model: str, layout: str, runtime: str) -> None:
-    package = package_of(model, "merged" if layout == "merged" else "standard")
+    package = package_of(model, layout)
     assert (HERE / runtime / "target" / "classes" / package.replace(".", "/") / "FaceDetector.class").is_file()
     assert built.variants.is_dir()
 
 
-@pytest.mark.parametrize("variant", ["", "back/standard", "back/merged", "full_range/standard", "full_range/merged"])
+@pytest.mark.parametrize("variant", ["", "back/joined", "back/standard", "full_range/joined", "full_range/standard"])
 @pytest.mark.parametrize("runtime", RUNTIMES)
 def test_variant_that_tracks_was_among_what_was_compiled(built: Built, runtime: str, variant: str) -> None:
     classes = HERE / runtime / "target" / "classes"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from PIL import Image
 
@@ -31,10 +31,11 @@ from tests.photographs import astronaut
 from tests.tracking.sequences import Placed, frame, path
 
 MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
-LAYOUTS: tuple[Layout, ...] = ("standard", "merged")
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 RUNTIMES = ("litert", "tflite")
 PACKAGE = "com.example.blazeface"
 """The package that the test sources are written for: the default one, which the first variant keeps."""
+BYTES_PACKAGE = f"{PACKAGE}.bytes"
 TRACK_PACKAGE = f"{PACKAGE}.track"
 """The package of the first variant that tracks; the others' are below it."""
 PHOTOGRAPH = "astronaut.png"
@@ -63,6 +64,7 @@ def context_of(artifact: Artifact, runtime: str, package: str, landmarks: Artifa
         spec=load_model(record.model),
         artifacts=(record,),
         layout=record.outputs_layout,
+        input_type=record.input_type,
         precision=record.precision,
         runtime=runtime,
         landmarker=load_model(landmarks.record.model) if landmarks else None,
@@ -82,6 +84,7 @@ def render_all(target: Path) -> None:
         first = package_of(model, layout) == PACKAGE
         tests = ("golden", "fakes", "library") if first else ("golden",)
         _render(target, (artifact,), package_of(model, layout), tests)
+    _render(target, (convert(load_model(MODELS[0]), "tflite", input_type="bytes"),), BYTES_PACKAGE, ("golden",))
     landmarks = convert(load_model(LANDMARKER), "tflite")
     _render(target, (convert(load_model(MODELS[0]), "tflite"), landmarks), TRACK_PACKAGE, ("golden", "fakes", "track"))
     for model, layout in itertools.product(MODELS[1:], LAYOUTS):

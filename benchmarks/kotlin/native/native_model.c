@@ -23,17 +23,13 @@ JNIEXPORT jlong JNICALL Java_com_example_blazeface_NativeModel_open(JNIEnv *jni,
     return (jlong)(intptr_t)opened;
 }
 
-/* Runs on `input`, and fills each of `outputs` from the model's output of as many numbers. */
+/* Runs on `input`, and fills `predictions`: the landmarks' numbers, then the presence. */
 JNIEXPORT void JNICALL Java_com_example_blazeface_NativeModel_run(JNIEnv *jni, jobject self, jlong handle, jfloatArray input,
-                                                                  jobjectArray outputs) {
+                                                                  jfloatArray predictions) {
     (void)self;
     Model *m = (Model *)(intptr_t)handle;
-    (*jni)->GetFloatArrayRegion(jni, input, 0, (jsize)m->input_floats[0], m->host_input[0]);
+    (*jni)->GetFloatArrayRegion(jni, input, 0, (jsize)m->input_numbers[0], m->host_input[0]);
     model_run(m);
-    for (jsize i = 0; i < (*jni)->GetArrayLength(jni, outputs); i++) {
-        jfloatArray output = (*jni)->GetObjectArrayElement(jni, outputs, i);
-        jsize count = (*jni)->GetArrayLength(jni, output);
-        for (size_t j = 0; j < m->outputs; j++)
-            if (m->output_floats[j] == (size_t)count) (*jni)->SetFloatArrayRegion(jni, output, 0, count, m->host_output[j]);
-    }
+    jsize count = (*jni)->GetArrayLength(jni, predictions);
+    (*jni)->SetFloatArrayRegion(jni, predictions, 0, count, model_predictions(m, 1, (size_t)count - 1, 1));
 }

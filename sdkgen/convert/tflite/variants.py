@@ -64,7 +64,9 @@ def variants_of(spec: ModelSpec) -> list[str]:
     sides = folding.foldable_sides(spec)
     steps = zip((0, *folding.SIDES), folding.SIDES, strict=False)
     folded = [high for low, high in steps if any(low < side <= high for side in sides)]
-    padded = [name for name in VARIANTS if name.endswith("-padding") and name != DEFAULT]
+    # Likewise padding: the widths may be the same in another way of padding.
+    ways = {"block-padding": padding.released_widths(net), "stage-padding": padding.stage_widths(net)}
+    padded = [name for name, widths in ways.items() if widths != padding.sliced_widths(net)]
     return [DEFAULT, *padded, *(f"folded-{side}" for side in folded)]
 
 

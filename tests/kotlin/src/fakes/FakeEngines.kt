@@ -14,7 +14,10 @@ import kotlinx.coroutines.runBlocking
 import org.robolectric.RuntimeEnvironment
 
 /** An engine whose outputs are the golden self-test's own, which is one face, or what a test makes of them. */
-internal class FakeEngine(val outputs: Array<FloatArray>, private val onRun: () -> Unit) : Engine {
+internal class FakeEngine(private vararg val outputs: FloatArray, private val onRun: () -> Unit = {}) : Engine {
+    val predictions: FloatArray
+        get() = outputs.single()
+
     val threads: MutableSet<Thread> = Collections.synchronizedSet(HashSet())
 
     @Volatile
@@ -29,7 +32,7 @@ internal class FakeEngine(val outputs: Array<FloatArray>, private val onRun: () 
 
     override val outputCount: Int = outputs.size
 
-    override fun run(input: FloatArray) {
+    override fun run(input: ModelInput) {
         check(!closed) { "run after close" }
         threads += Thread.currentThread()
         runs++
@@ -67,26 +70,27 @@ internal object Fakes {
 
     fun open(name: String): InputStream = assets.resolve(name).inputStream()
 
-    /** The raw outputs that the self-test expects, everything else far below any threshold. */
-    fun outputs(): Array<FloatArray> {
-        val boxes = FloatArray(Model.ANCHORS * Model.BOX_NUMBERS)
-        val scores = FloatArray(Model.ANCHORS) { -50f }
+    /** The predictions that the self-test expects, everything else far below any threshold. */
+    fun predictions(): FloatArray {
+        val made = FloatArray(Model.ANCHORS * Model.ROW)
+        for (logit in Model.BOX_NUMBERS until made.size step Model.ROW) made[logit] = -50f
         val data = ByteBuffer.wrap(open(Model.SELF_TEST_ASSET).readBytes()).order(ByteOrder.LITTLE_ENDIAN)
         val rows = data.getInt(16)
         data.position(20 + Model.INPUT_NUMBERS)
         repeat(rows) {
             val anchor = data.int
-            for (i in 0 until Model.BOX_NUMBERS) boxes[anchor * Model.BOX_NUMBERS + i] = data.float
-            scores[anchor] = data.float
+            for (i in 0 until Model.ROW) made[anchor * Model.ROW + i] = data.float
         }
-        return arrayOf(boxes, scores)
+        return made
     }
 
-    fun right(onRun: () -> Unit = {}): FakeEngine = FakeEngine(outputs(), onRun)
+    fun right(onRun: () -> Unit = {}): FakeEngine = FakeEngine(predictions(), onRun = onRun)
 
-    fun wrong(): FakeEngine = FakeEngine(outputs().also { it[1].fill(-20f) }) {}
+    fun wrong(): FakeEngine = FakeEngine(
+        predictions().also { for (logit in Model.BOX_NUMBERS until it.size step Model.ROW) it[logit] = -20f },
+    )
 
-    fun notANumber(): FakeEngine = FakeEngine(outputs().also { out -> out.forEach { it.fill(Float.NaN) } }) {}
+    fun notANumber(): FakeEngine = FakeEngine(predictions().also { it.fill(Float.NaN) })
 
     fun create(
         factory: EngineFactory,

@@ -18,7 +18,7 @@ internal object DesktopEngines : EngineFactory {
         return object : Engine {
             override val outputCount: Int = model.outputCount
 
-            override fun run(input: FloatArray) = model.run(input)
+            override fun run(input: ModelInput) = model.run(input)
 
             override fun output(index: Int): FloatArray = model.output(index)
 

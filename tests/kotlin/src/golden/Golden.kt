@@ -61,9 +61,4 @@ internal open class GoldenFolder(name: String) {
 }
 
 /** The golden vectors of this variant's detector. */
-internal object Golden : GoldenFolder(Model.NAME) {
-    val layout: String = if (Model.SEGMENTS[0].boxStride == Model.BOX_NUMBERS) "standard" else "merged"
-
-    fun layoutCases(kind: String): List<JsonObject> =
-        cases(kind).filter { !it.has("layout") || it["layout"].asString == layout }
-}
+internal object Golden : GoldenFolder(Model.NAME)

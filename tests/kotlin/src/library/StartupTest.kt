@@ -125,7 +125,7 @@ class StartupTest {
 
     @Test
     fun `outputs of another model are refused`() {
-        val engines = FakeEngines { FakeEngine(arrayOf(FloatArray(7), FloatArray(9))) {} }
+        val engines = FakeEngines { FakeEngine(FloatArray(7), FloatArray(9)) }
         val error = assertThrows(BackendException::class.java) { Fakes.create(engines, options()) }
         assertTrue(error.message.orEmpty().contains("7, 9 numbers"))
     }

@@ -14,7 +14,7 @@ class TfLiteEngineTest {
     @Before
     fun reset() {
         StandIns.reset()
-        StandIns.outputSizes = Model.OUTPUT_SIZES.toList()
+        StandIns.outputSizes = OUTPUT_SIZES
     }
 
     @Test
@@ -50,8 +50,8 @@ class TfLiteEngineTest {
     fun `input and outputs go through`() {
         val engine = engineFactory.create(request(Backend.CPU))
         repeat(2) { round ->
-            engine.run(FloatArray(INPUT_NUMBERS) { round + 1f })
-            assertEquals(Model.OUTPUT_SIZES.toList(), (0 until engine.outputCount).map { engine.output(it).size })
+            engine.run(ModelInput(INPUT_NUMBERS) { round + 1f })
+            assertEquals(OUTPUT_SIZES, (0 until engine.outputCount).map { engine.output(it).size })
             assertEquals(INPUT_NUMBERS * (round + 1f), engine.output(0)[0], 0f)
         }
         engine.close()
@@ -68,5 +68,6 @@ class TfLiteEngineTest {
 
     private companion object {
         const val INPUT_NUMBERS = 12
+        val OUTPUT_SIZES = listOf(34, 2)
     }
 }

@@ -62,14 +62,11 @@ class SequenceGoldenTest {
             }
         }
 
-        override fun landmarks(region: Region): Array<FloatArray> {
+        override fun landmarks(region: Region): FloatArray {
             val call = frame["calls"].asJsonArray[made++].asJsonObject
             compare(call["roi"].asJsonObject, region.toRotatedRect())
             val row = call["row"].asInt * (LandmarkModel.NUMBERS + 1)
-            val outputs = Array(2) { FloatArray(0) }
-            outputs[LandmarkModel.LANDMARKS_OUTPUT] = calls.copyOfRange(row, row + LandmarkModel.NUMBERS)
-            outputs[LandmarkModel.PRESENCE_OUTPUT] = floatArrayOf(calls[row + LandmarkModel.NUMBERS])
-            return outputs
+            return calls.copyOfRange(row, row + LandmarkModel.NUMBERS + 1)
         }
 
         private fun compare(wanted: JsonObject, found: TrackedFace) {

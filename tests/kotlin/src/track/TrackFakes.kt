@@ -15,7 +15,7 @@ internal class TrackFakes(
 
     /** The engine that runs now. */
     fun engine(landmarks: Boolean): FakeEngine =
-        engines.engines.last { (it.outputs[0].size == LandmarkModel.OUTPUT_SIZES[0]) == landmarks }
+        engines.engines.last { (it.predictions.size == LandmarkModel.NUMBERS + 1) == landmarks }
 
     fun create(
         options: FaceTrackerOptions = FaceTrackerOptions(),
@@ -25,23 +25,19 @@ internal class TrackFakes(
     companion object {
         fun isLandmarker(request: EngineRequest): Boolean = request.asset == LandmarkModel.ASSET
 
-        fun landmarks(onRun: () -> Unit = {}): FakeEngine = FakeEngine(outputs(), onRun)
+        fun landmarks(onRun: () -> Unit = {}): FakeEngine = FakeEngine(predictions(), onRun = onRun)
 
-        /** The raw outputs that the landmark model's self-test expects. */
-        fun outputs(): Array<FloatArray> {
+        /** The predictions that the landmark model's self-test expects. */
+        fun predictions(): FloatArray {
             val data = ByteBuffer.wrap(Fakes.open(LandmarkModel.SELF_TEST_ASSET).readBytes()).order(ByteOrder.LITTLE_ENDIAN)
             data.position(20 + LandmarkModel.INPUT_NUMBERS)
-            val presence = floatArrayOf(data.float)
-            val landmarks = FloatArray(LandmarkModel.NUMBERS) { data.float }
-            return Array(2) { if (it == LandmarkModel.PRESENCE_OUTPUT) presence else landmarks }
+            val presence = data.float
+            return FloatArray(LandmarkModel.NUMBERS + 1) { if (it == LandmarkModel.PRESENCE) presence else data.float }
         }
 
         /** The same, far off in every landmark or not numbers at all. */
         fun spoiled(change: (Float) -> Float): FakeEngine = FakeEngine(
-            outputs().also { made ->
-                val landmarks = made[LandmarkModel.LANDMARKS_OUTPUT]
-                for (i in landmarks.indices) landmarks[i] = change(landmarks[i])
-            },
-        ) {}
+            predictions().also { for (i in 0 until LandmarkModel.NUMBERS) it[i] = change(it[i]) },
+        )
     }
 }

@@ -101,7 +101,7 @@ class TrackTest {
         val fakes = TrackFakes()
         fakes.create().use { tracker ->
             tracker.track(Pixels.frame(), 1)
-            val landmarks = fakes.engine(landmarks = true).outputs[LandmarkModel.LANDMARKS_OUTPUT]
+            val landmarks = fakes.engine(landmarks = true).predictions
             val right = landmarks[100]
             landmarks[100] = Float.NaN
             val lost = tracker.track(Pixels.frame(), 2)
@@ -119,8 +119,8 @@ class TrackTest {
         val fakes = TrackFakes()
         fakes.create().use { tracker ->
             val engine = fakes.engine(landmarks = true)
-            val landmarks = engine.outputs[LandmarkModel.LANDMARKS_OUTPUT]
-            for (i in landmarks.indices step 3) landmarks[i] += 4000f
+            val landmarks = engine.predictions
+            for (i in 0 until LandmarkModel.NUMBERS step 3) landmarks[i] += 4000f
             tracker.track(Pixels.frame(), 1)
             val runs = engine.runs
             assertEquals(listOf(1), tracker.track(Pixels.frame(), 2).lost)
@@ -133,8 +133,8 @@ class TrackTest {
         for (huge in listOf(1e20f, Float.MAX_VALUE)) {
             val fakes = TrackFakes()
             fakes.create().use { tracker ->
-                val landmarks = fakes.engine(landmarks = true).outputs[LandmarkModel.LANDMARKS_OUTPUT]
-                for (i in landmarks.indices) landmarks[i] *= huge / 200
+                val landmarks = fakes.engine(landmarks = true).predictions
+                for (i in 0 until LandmarkModel.NUMBERS) landmarks[i] *= huge / 200
                 repeat(20) { tracker.track(Pixels.frame(), it.toLong()) }
             }
         }

@@ -51,7 +51,7 @@ class TrackerStartupTest {
     @Test
     fun `a wrong presence is found, a deviation within the tolerance is not`() {
         for ((offset, outcome) in listOf(0.4f to StartOutcome.STARTED, 0.6f to StartOutcome.WRONG_NUMBERS)) {
-            val shifted = { TrackFakes.landmarks().also { it.outputs[LandmarkModel.PRESENCE_OUTPUT][0] += offset } }
+            val shifted = { TrackFakes.landmarks().also { it.predictions[LandmarkModel.PRESENCE] += offset } }
             val fakes = TrackFakes(landmarker = { if (it.backend == Backend.GPU) shifted() else TrackFakes.landmarks() })
             val directory = java.nio.file.Files.createTempDirectory("kernels").toFile()
             fakes.create(FaceTrackerOptions(kernelCacheDirectory = directory)).use {

@@ -32,7 +32,7 @@ open class Postprocessing : Timed() {
 
     private val boxes = FloatArray(Model.ANCHORS * Model.BOX_NUMBERS)
     private val scores = FloatArray(Model.ANCHORS)
-    private val outputs = arrayOf(boxes, scores)
+    private val predictions = FloatArray(Model.ANCHORS * Model.ROW)
     private val letterbox = Letterbox(1280, 720)
     private val postprocessor = Postprocessor(Model.MINIMUM_SCORE, Model.BLENDING_IOU, null)
     private val plain = PlainPostprocessor()
@@ -57,10 +57,15 @@ open class Postprocessing : Timed() {
                 boxes[anchor * Model.BOX_NUMBERS + axis] = (offset + random.nextGaussian()).toFloat()
             }
         }
+        for (anchor in scores.indices) {
+            val start = anchor * Model.BOX_NUMBERS
+            boxes.copyInto(predictions, anchor * Model.ROW, start, start + Model.BOX_NUMBERS)
+            predictions[anchor * Model.ROW + Model.BOX_NUMBERS] = scores[anchor]
+        }
     }
 
     @Benchmark
-    fun library(): List<Face> = postprocessor.faces(outputs, letterbox)
+    fun library(): List<Face> = postprocessor.faces(predictions, letterbox)
 
     @Benchmark
     fun plainPort(): List<PlainPostprocessor.Detection> = plain.faces(boxes, scores)
@@ -126,20 +131,19 @@ open class Tracking : Timed() {
     private var seconds = 0.0
     private val sight = object : Sight {
         private val face = FloatArray(Model.BOX_NUMBERS) { 0.5f }
-        private val outputs = LandmarkModel.OUTPUT_SIZES.map { FloatArray(it) { 10f } }.toTypedArray()
+        private val predictions = FloatArray(LandmarkModel.NUMBERS + 1) { 10f }
 
         init {
             // Two thirds of the crop, so that the next one is the same.
-            val landmarks = outputs[LandmarkModel.LANDMARKS_OUTPUT]
-            for (i in landmarks.indices) {
-                landmarks[i] = LandmarkModel.INPUT_WIDTH * (1 + 4 * (i / 3 % 2)) / 6f
-                if (i % 3 == 1) landmarks[i] = LandmarkModel.INPUT_WIDTH * (1 + 4 * (i / 6 % 2)) / 6f
+            for (i in 0 until LandmarkModel.NUMBERS) {
+                predictions[i] = LandmarkModel.INPUT_WIDTH * (1 + 4 * (i / 3 % 2)) / 6f
+                if (i % 3 == 1) predictions[i] = LandmarkModel.INPUT_WIDTH * (1 + 4 * (i / 6 % 2)) / 6f
             }
         }
 
         override fun detect(): List<Face> = listOf(Face(face, 0.9f, 1280, 720))
 
-        override fun landmarks(region: Region): Array<FloatArray> = outputs
+        override fun landmarks(region: Region): FloatArray = predictions
     }
 
     @Setup

@@ -6,14 +6,14 @@ import java.nio.ByteBuffer
 
 /** The landmark model in LiteRT, on one thread of this machine's processor. */
 class NativeModel(private val handle: Long) {
-    private val outputs = LandmarkModel.OUTPUT_SIZES.map(::FloatArray).toTypedArray()
+    private val predictions = FloatArray(LandmarkModel.NUMBERS + 1)
 
-    fun run(input: FloatArray): Array<FloatArray> {
-        run(handle, input, outputs)
-        return outputs
+    fun run(input: FloatArray): FloatArray {
+        run(handle, input, predictions)
+        return predictions
     }
 
-    private external fun run(handle: Long, input: FloatArray, outputs: Array<FloatArray>)
+    private external fun run(handle: Long, input: FloatArray, predictions: FloatArray)
 
     companion object {
         fun open(bridge: String, library: String, model: String): NativeModel {
@@ -33,7 +33,7 @@ private class TimedSight(private val frame: Frame, private val first: Face, priv
 
     override fun detect(): List<Face> = listOf(first)
 
-    override fun landmarks(region: Region): Array<FloatArray> {
+    override fun landmarks(region: Region): FloatArray {
         val begun = System.nanoTime()
         sampler.sample(frame, 0, false, region, crop)
         warped = System.nanoTime() - begun

@@ -99,8 +99,12 @@ class LiteRtModel(modelPath: String) : Closeable {
     val outputCount: Int
         get() = outputs.size
 
-    fun run(numbers: FloatArray) {
-        locked(input, WRITE) { it.write(0, numbers, 0, numbers.size) }
+    fun run(numbers: FloatArray): Unit = run { it.write(0, numbers, 0, numbers.size) }
+
+    fun run(bytes: ByteArray): Unit = run { it.write(0, bytes, 0, bytes.size) }
+
+    private fun run(write: (Pointer) -> Unit) {
+        locked(input, WRITE, write)
         checked(
             c.LiteRtRunCompiledModel(
                 compiled, 0, 1, arrayOf(input.handle), outputs.size.toLong(),

@@ -23,6 +23,8 @@ public class Environment : JniHandle()
 public class TensorBuffer internal constructor() : JniHandle() {
     public fun writeFloat(data: FloatArray): Unit = absent()
 
+    public fun writeInt8(data: ByteArray): Unit = absent()
+
     public fun readFloat(): FloatArray = absent()
 }
 
