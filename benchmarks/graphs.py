@@ -51,9 +51,9 @@ def make(folder: Path, models: list[str]) -> None:
         (target / f"{RELEASED}.tflite").write_bytes(weights.read_bytes())
         example = torch.zeros(1, 3, spec.input.height, spec.input.width)
         litert_torch.convert(module, (example,)).export(str(target / f"{PLAIN}.tflite"))
-        graphs: list[tuple[str, str, Layout]] = [(variant, variant, "standard") for variant in VARIANTS]
+        graphs: list[tuple[str, str, Layout]] = [(variant, variant, "joined") for variant in VARIANTS]
         if spec.detection is not None:
-            graphs.append((f"{DEFAULT}, merged", DEFAULT, "merged"))
+            graphs.append((f"{DEFAULT}, standard", DEFAULT, "standard"))
         seen: set[bytes] = set()
         for label, variant, layout in graphs:
             path = target / f"{label}.tflite"

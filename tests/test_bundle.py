@@ -32,7 +32,7 @@ def test_a_bundle_is_whole_and_true(run: Run, tmp_path: Path, target: str) -> No
     file = tmp_path / "out" / artifact["path"]
     assert artifact["sha256"] == sha256_path(file)
     assert artifact["ops"]
-    assert [output["name"] for output in artifact["outputs"]] == ["boxes", "scores"]
+    assert [output["name"] for output in artifact["outputs"]] == ["predictions"]
     assert "Apache License" in (tmp_path / "out" / "LICENSE").read_text()
     assert "Google LLC" in (tmp_path / "out" / "NOTICE").read_text()
     assert (tmp_path / "out" / "README.md").read_text().startswith("# ")

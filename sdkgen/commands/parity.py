@@ -10,6 +10,7 @@ import typer
 
 from sdkgen import console
 from sdkgen.errors import UsageError
+from sdkgen.formats import InputType
 from sdkgen.spec.registry import load_model, model_names
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ def check_parity(
     weights_bits: int | None = typer.Option(
         None, "--weights-bits", help="Also measure Core ML artifacts with weights of 8 or 6 bits."
     ),
+    input_type: InputType = typer.Option("float", "--input", help="What the artifacts take; bytes are for .tflite."),
     images: Path | None = typer.Option(None, "--images", help="Also compare on the photographs in this folder."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
     html: Path | None = typer.Option(None, "--html", metavar="FILE", help="Write the report as a page."),
@@ -63,13 +65,15 @@ def check_parity(
     """
     if weights_bits is not None and (weights_bits not in (6, 8) or (backends and Runtime.COREML not in backends)):
         raise UsageError("--weights-bits is for Core ML, and is 8 or 6", hint="Leave it out, or correct it.")
+    if input_type == "bytes" and weights_bits is not None:
+        raise UsageError("--weights-bits is for Core ML, whose packages take images", hint="Leave --input out.")
     if every and models:
         raise UsageError("--all and --model exclude each other", hint="Give one of them.")
     names = model_names() if every else tuple(models or [_DETECTOR])
     specs = [load_model(name) for name in names]
 
     from sdkgen.convert import convert
-    from sdkgen.parity.inputs import photographs
+    from sdkgen.parity.inputs import photographs, round_to_bytes
     from sdkgen.parity.report import ParityError, Skipped, report
     from sdkgen.parity.run import inputs_of, run, subjects
 
@@ -86,9 +90,11 @@ def check_parity(
     with console.progress() as bars:
         for spec in specs:
             open_to = [runtime for runtime in runtimes if runtime not in skipped]
-            chosen = list(subjects(spec, open_to, widths, weights_bits))
+            chosen = list(subjects(open_to, widths, weights_bits, input_type))
             task = bars.add_task(spec.name, total=len(chosen))
             inputs = inputs_of(spec, photos, load_model(_DETECTOR))
+            if input_type == "bytes":
+                inputs = round_to_bytes(inputs, spec.input)
             for result in run(spec, chosen, inputs, make, optional=optional, done=lambda: bars.advance(task)):  # noqa: B023
                 if isinstance(result, Skipped):
                     skipped[result.runtime] = result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sdkgen.artifact import Layout, Precision
+from sdkgen.artifact import InputType, Layout, Precision
 from sdkgen.backends.base import Backend
 from sdkgen.detection.types import RawOutputs
 from sdkgen.parity.faces import FaceDifference, compare_faces, found_faces, readings
@@ -29,6 +29,7 @@ class Subject:
     runtime: str
     detail: str = ""
     judged: bool = True
+    input_type: InputType = "float"
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,11 @@ class Input:
     values: Array
     width: int = 0
     height: int = 0
+
+
+def round_to_bytes(inputs: Sequence[Input], to: InputSpec) -> list[Input]:
+    """Return the inputs as a model that takes bytes can be given them."""
+    return [replace(source, values=to.from_bytes(to.to_bytes(source.values))) for source in inputs]
 
 
 def random_inputs(to: InputSpec, seed: int = 0) -> list[Input]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
-from sdkgen.artifact import Format, Layout, Precision
+from sdkgen.artifact import Format, InputType, Layout, Precision
 from sdkgen.backends.base import Backend
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.backends.opening import RUNTIMES, open_artifact
@@ -28,12 +29,20 @@ Convert = Callable[..., Path]
 
 
 def subjects(
-    spec: ModelSpec, runtimes: Sequence[str], precisions: Sequence[Precision], bits: int | None = None
+    runtimes: Sequence[str],
+    precisions: Sequence[Precision],
+    bits: int | None = None,
+    input_type: InputType = "float",
 ) -> Iterator[Subject]:
-    """Yield every artifact on every one of ``runtimes`` that the model has.
+    """Yield every artifact on every one of ``runtimes``; those that take bytes are .tflite files.
 
     ``bits`` adds Core ML artifacts whose weights are compressed; their loss is measured, not judged.
     """
+    if input_type == "bytes":
+        for runtime in runtimes:
+            for precision in precisions if RUNTIMES[runtime] == "tflite" else ():
+                yield Subject("tflite", precision, "joined", runtime, "bytes in", input_type="bytes")
+        return
     for runtime in runtimes:
         for precision in precisions:
             for layout in get_args(Layout):
@@ -93,7 +102,7 @@ def run(
 
 def _open(spec: ModelSpec, subject: Subject, convert: Convert) -> Backend:
     form: Format = RUNTIMES[subject.runtime]
-    converter_options: dict[str, Any] = {}
+    converter_options: dict[str, Any] = {} if subject.input_type == "float" else {"input_type": subject.input_type}
     if subject.detail.endswith("-bit weights"):
         converter_options["weights_bits"] = int(subject.detail.split("-")[0])
     path = convert(spec, form, precision=subject.precision, layout=subject.layout, **converter_options)
@@ -108,7 +117,7 @@ def _open(spec: ModelSpec, subject: Subject, convert: Convert) -> Backend:
 def _detailed(subject: Subject, backend: Backend) -> Subject:
     adapter = getattr(backend, "adapter", "") or getattr(backend, "runtime", "")
     detail = ", ".join(part for part in (subject.detail, adapter) if part)
-    return Subject(subject.format, subject.precision, subject.layout, subject.runtime, detail, subject.judged)
+    return replace(subject, detail=detail)
 
 
 def _locate(spec: ModelSpec, detector: ModelSpec) -> Locate:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from sdkgen import cache, resources
 from sdkgen.backends.torch_backend import TorchBackend
 from sdkgen.detection.preprocess import cropped
-from sdkgen.detection.types import Array, Roi
+from sdkgen.detection.types import Roi
 from sdkgen.files import sha256_json, sha256_path
 from sdkgen.spec.model import ModelSpec
 from sdkgen.tracking.landmarks import landmark_roi, to_image
@@ -53,8 +53,7 @@ def golden_crop(spec: ModelSpec, torch: TorchBackend) -> NDArray[np.uint8]:
     whole = Roi((width / 2, height / 2), (width, height))
     raw = torch.run(cropped(photograph, whole, spec.input))["landmarks"].reshape(-1, 3).astype(np.float64)
     roi = landmark_roi(to_image(raw, whole, spec), spec.landmarker.landmark_roi)
-    crop: NDArray[np.float32] = (cropped(photograph, roi, spec.input)[0] - spec.input.minimum) / spec.input.scale
-    return crop.round().clip(0, 255).astype(np.uint8)
+    return spec.input.to_bytes(cropped(photograph, roi, spec.input)[0])
 
 
 def selftest(spec: ModelSpec, weights: Path | None = None, *, trust: bool = False) -> bytes:
@@ -89,7 +88,7 @@ def _cached(
 
 def _compute(spec: ModelSpec, torch: TorchBackend) -> bytes:
     pixels = golden_image(spec)
-    outputs = torch.run(_input(spec, pixels))
+    outputs = torch.run(spec.input.from_bytes(pixels)[None])
     rows = np.concatenate([outputs["boxes"][0], outputs["scores"][0]], axis=1)
     best = np.argsort(-rows[:, -1], kind="stable")[:ROWS]
     body = b"".join(struct.pack("<I", index) + rows[index].astype("<f4").tobytes() for index in best)
@@ -98,13 +97,9 @@ def _compute(spec: ModelSpec, torch: TorchBackend) -> bytes:
 
 def _compute_landmarks(spec: ModelSpec, torch: TorchBackend) -> bytes:
     pixels = golden_crop(spec, torch)
-    outputs = torch.run(_input(spec, pixels))
+    outputs = torch.run(spec.input.from_bytes(pixels)[None])
     numbers = np.concatenate([outputs["presence"].ravel(), outputs["landmarks"].ravel()]).astype("<f4")
     return _head(b"SDKL", spec, spec.landmarker.count) + pixels.tobytes() + numbers.tobytes()
-
-
-def _input(spec: ModelSpec, pixels: NDArray[np.uint8]) -> Array:
-    return (pixels.astype(np.float32) * np.float32(spec.input.scale) + np.float32(spec.input.minimum))[None]
 
 
 def _head(magic: bytes, spec: ModelSpec, rows: int) -> bytes:

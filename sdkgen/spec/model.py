@@ -41,7 +41,12 @@ class InputSpec(Strict):
     def to_bytes(self, image: NDArray[np.float32]) -> NDArray[np.uint8]:
         """Return the bytes nearest to values in the model's range."""
         pixels = (image - np.float32(self.minimum)) / np.float32(self.scale)
-        return np.rint(pixels).clip(0, 255).astype(np.uint8)
+        rounded: NDArray[np.uint8] = np.rint(pixels).clip(0, 255).astype(np.uint8)
+        return rounded
+
+    def from_bytes(self, pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return bytes as values in the model's range."""
+        return pixels * np.float32(self.scale) + np.float32(self.minimum)
 
 
 class OutputSpec(Strict):

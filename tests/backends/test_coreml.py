@@ -43,7 +43,7 @@ class FakeModel:
         if self.fault:
             raise self.fault
         self.fed.append(inputs)
-        return {"scores": np.ones((1, 896, 1), np.float16), "boxes": np.zeros((1, 896, 16), np.float64)}
+        return {"predictions": np.zeros((1, 896, 17), np.float64)}
 
 
 class Units(enum.Enum):
@@ -77,8 +77,7 @@ def test_a_mac_uses_core_ml_and_feeds_whole_bytes(mac: type[FakeModel]) -> None:
     expected = np.rint((IMAGE[0] - SPEC.input.minimum) / SPEC.input.scale)
     np.testing.assert_array_equal(np.asarray(fed["image"]), expected)
     assert {name: (str(value.dtype), value.shape) for name, value in outputs.items()} == {
-        "boxes": ("float32", (1, 896, 16)),
-        "scores": ("float32", (1, 896, 1)),
+        "predictions": ("float32", (1, 896, 17)),
     }
 
 
@@ -104,7 +103,7 @@ def test_elsewhere_the_evaluator_runs() -> None:
     backend = CoreMlBackend(package(), SPEC)
     assert backend.runtime == "evaluator"
     outputs = backend.run(IMAGE)
-    assert list(outputs) == ["boxes", "scores"]
+    assert list(outputs) == ["predictions"]
     backend.close()
 
 

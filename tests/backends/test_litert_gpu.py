@@ -93,7 +93,7 @@ def test_a_process_that_dies_is_an_error_not_a_hang(
     worker(tmp_path, monkeypatch, "sys.exit(1)")
     with pytest.raises(RuntimeMissingError, match="the process ended"):
         LiteRtGpuBackend(model, FRONT)
-    ready = {"outputs": [{"name": "boxes", "shape": [1, 4]}], "input_bytes": 4}
+    ready = {"outputs": [{"name": "boxes", "shape": [1, 4]}], "input_bytes": 4, "takes_bytes": False}
     worker(tmp_path, monkeypatch, f"print(json.dumps({ready!r}), flush=True)\nsys.stdin.buffer.read(30)\nsys.exit(1)")
     backend = LiteRtGpuBackend(model, FRONT)
     with pytest.raises(BackendError, match="the process ended") as caught:
@@ -110,7 +110,11 @@ def test_a_driver_that_hangs_is_given_up(tmp_path: Path, model: Path, monkeypatc
 
 
 def test_outputs_arrive_by_name_and_shape(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ready = {"outputs": [{"name": "regressors", "shape": [1, 2]}, {"name": "head_0", "shape": [1]}], "input_bytes": 4}
+    ready = {
+        "outputs": [{"name": "regressors", "shape": [1, 2]}, {"name": "other", "shape": [1]}],
+        "input_bytes": 4,
+        "takes_bytes": False,
+    }
     body = (
         f"print(json.dumps({ready!r}), flush=True)\n"
         "print('Selected adapter: Some GPU, backend=Vulkan', file=sys.stderr, flush=True)\n"
@@ -123,5 +127,22 @@ def test_outputs_arrive_by_name_and_shape(tmp_path: Path, model: Path, monkeypat
     backend = LiteRtGpuBackend(model, FRONT)
     outputs = backend.run(np.array([2.5], np.float32))
     np.testing.assert_array_equal(outputs["boxes"], [[2.5, 2.5]])  # the released name is the spec's
-    np.testing.assert_array_equal(outputs["head_0"], [2.5])
+    np.testing.assert_array_equal(outputs["other"], [2.5])
+    backend.close()
+
+
+def test_a_model_that_takes_bytes_is_given_bytes(tmp_path: Path, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ready = {"outputs": [{"name": "other", "shape": [1]}], "input_bytes": 3, "takes_bytes": True}
+    body = (
+        f"print(json.dumps({ready!r}), flush=True)\n"
+        "import struct\n"
+        "n, _ = struct.unpack('<QQ', sys.stdin.buffer.read(16)); sys.stdin.buffer.read(n)\n"
+        "while data := sys.stdin.buffer.read(3):\n"
+        "    out.write(struct.pack('<f', data[0] + data[1] / 1000 + data[2] / 1e6)); out.flush()\n"
+    )
+    worker(tmp_path, monkeypatch, body)
+    backend = LiteRtGpuBackend(model, FRONT)
+    # 0.004 is nearer to byte 128 than to 127; what is out of range is brought into it.
+    outputs = backend.run(np.array([-1.0, 0.004, 7.0], np.float32))
+    np.testing.assert_allclose(outputs["other"], [0 + 0.128 + 255e-6], rtol=1e-6)
     backend.close()

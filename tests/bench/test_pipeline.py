@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from sdkgen.artifact import Layout
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.bench import pipeline
 from sdkgen.bench.plan import Cell, Settings
@@ -108,11 +109,11 @@ class TestOnThisMachine:
         assert all(one.run_ns is not None and 0 < one.run_ns < one.total_ns for one in found.samples)
         return {name: np.asarray(value) for name, value in json.loads((folder / "dump").read_text()).items()}
 
-    @pytest.mark.parametrize("layout", ["standard", "merged"])
+    @pytest.mark.parametrize("layout", ["joined", "standard"])
     def test_the_worst_frame_holds_what_the_reference_finds(
-        self, kit: Mapping[str, Path], backends: Backends, files: tuple[Path, Path], tmp_path: Path, layout: str
+        self, kit: Mapping[str, Path], backends: Backends, files: tuple[Path, Path], tmp_path: Path, layout: Layout
     ) -> None:
-        detector = files[0] if layout == "standard" else convert(DETECTOR, "tflite", layout="merged").path
+        detector = convert(DETECTOR, "tflite", layout=layout).path
         said = self.dump(kit, cells((detector, files[1]))[-1], tmp_path)
         image = pipeline.frame()
         height, width = image.shape[:2]

@@ -64,7 +64,7 @@ def test_elsewhere_the_command_says_that_a_mac_is_needed(run: Run, tmp_path: Pat
         ["--pipeline", "track"],
         ["--artifact", "nope.tflite", "--paced", "30", "--precision", "fp32"],
         ["--threads", "1", "--warmup", "2", "--cooldown", "0", "--limit", "9"],
-        ["--outputs", "merged", "--runner", "litert"],
+        ["--outputs", "standard", "--runner", "litert"],
     ],
 )
 def test_options_without_a_meaning_on_iphones_are_named(run: Run, tmp_path: Path, given: list[str]) -> None:

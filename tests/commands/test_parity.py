@@ -21,7 +21,7 @@ def test_onnx_artifacts_pass(run: Run, tmp_path: Path) -> None:
     assert report["passed"]
     assert report["schema_version"] == 1
     rows = {(c["layout"], c["against"]) for c in report["comparisons"]}
-    assert rows == {(layout, against) for layout in ("standard", "merged") for against in ("torch", "released")}
+    assert rows == {(layout, against) for layout in ("joined", "standard") for against in ("torch", "released")}
     for comparison in report["comparisons"]:
         assert comparison["inputs"] == 15
         assert comparison["faces"]["count"] == 13
@@ -44,7 +44,7 @@ def test_a_missed_tolerance_fails_and_names_the_tensor() -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert (
-        "error[parity-failed] blazeface-front, onnx fp16 standard on onnx, against torch: tensor 'boxes'" in done.stderr
+        "error[parity-failed] blazeface-front, onnx fp16 joined on onnx, against torch: tensor 'boxes'" in done.stderr
     )
     assert "✗" in done.stdout
 

@@ -22,7 +22,7 @@ from sdkgen.convert import coreml
 from sdkgen.convert.coreml.compress import clusters
 from sdkgen.convert.coreml.tools import coremltools
 from sdkgen.detection.blend import overlap
-from sdkgen.detection.decode import split
+from sdkgen.detection.layout import split
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.preprocess import letterboxed
 from sdkgen.detection.types import Array, Detection, RawOutputs
@@ -45,7 +45,7 @@ def network(name: str) -> nn.Module:
     return load(load_model(name))
 
 
-def built(name: str, precision: Precision = "fp32", layout: Layout = "standard", **options: Any) -> Artifact:
+def built(name: str, precision: Precision = "fp32", layout: Layout = "joined", **options: Any) -> Artifact:
     """Return an artifact from the user's cache, converted on first use."""
     return convert.convert(load_model(name), "coreml", precision=precision, layout=layout, **options)
 
@@ -75,18 +75,21 @@ def test_float32_package_computes_what_torch_does(name: str) -> None:
     package = CoreMlBackend(artifact.path, spec, arithmetic="fp32", runtime="evaluator")
     reference = TorchBackend(network(name), spec)
     for image in inputs(spec):
-        assert_close(package.run(image), reference.run(image), CLOSE)
+        assert_close(split(package.run(image), spec), reference.run(image), CLOSE)
 
 
-@pytest.mark.parametrize("name", ["blazeface-front", "blazeface-full-range"])
-def test_merged_layout_holds_the_same_numbers(name: str) -> None:
+LAYOUTS: tuple[Layout, ...] = ("standard", "joined")
+
+
+@pytest.mark.parametrize("name", ["blazeface-front", "blazeface-full-range", "face-landmark"])
+def test_joined_layout_holds_the_same_numbers(name: str) -> None:
     spec = load_model(name)
-    standard, merged = (
-        CoreMlBackend(built(name, layout=layout).path, spec, arithmetic="fp32", runtime="evaluator")
-        for layout in ("standard", "merged")
+    standard, joined = (
+        CoreMlBackend(built(name, "fp32", layout).path, spec, arithmetic="fp32", runtime="evaluator")
+        for layout in LAYOUTS
     )
     for image in inputs(spec):
-        assert_close(split(merged.run(image), spec), standard.run(image), CLOSE)
+        assert_close(split(joined.run(image), spec), standard.run(image), CLOSE)
 
 
 @pytest.mark.parametrize("name", DETECTORS)
@@ -106,6 +109,7 @@ def test_half_precision_finds_the_same_landmarks() -> None:
     image = letterboxed(astronaut()[20:240, 115:335], spec.input)
     package = CoreMlBackend(built(spec.name, "fp16").path, spec, arithmetic="fp16", runtime="evaluator").run(image)
     expected = TorchBackend(network(spec.name), spec).run(image)
+    package, expected = split(package, spec), split(expected, spec)
     points, wanted = (outputs["landmarks"].reshape(-1, 3)[:, :2] for outputs in (package, expected))
     eyes = float(np.linalg.norm(wanted[33] - wanted[263]))
     assert np.linalg.norm(points - wanted, axis=1).max() <= 0.01 * eyes
@@ -126,27 +130,25 @@ def test_half_package_computes_in_half_and_gives_float32() -> None:
 def test_float32_conversion_leaves_the_next_one_alone(tmp_path: Path) -> None:
     coreml.convert(network(FRONT.name), FRONT, tmp_path / "a.mlpackage", precision="fp32")
     coreml.convert(network(FRONT.name), FRONT, tmp_path / "b.mlpackage", precision="fp16")
-    assert coreml.describe(tmp_path / "b.mlpackage")[0]["cast"] == 3
+    assert coreml.describe(tmp_path / "b.mlpackage")[0]["cast"] == 2
 
 
 def test_no_operation_is_wasted() -> None:
     """Pads at stride 2 are the convolutions' own, heads are joined, and no transpose is outside the heads."""
     ops = built("blazeface-front", "fp16").record.ops
     assert ops == {
-        "add": 16,
-        "cast": 3,
+        "add": 17,
+        "cast": 2,
         "concat": 1,
         "conv": 35,
         "max_pool": 3,
         "pad": 11,  # channels, once a block that grows
         "relu": 17,
         "reshape": 2,
-        "split": 1,
-        "sub": 1,
         "transpose": 2,
     }
-    merged = built("blazeface-front", "fp16", "merged").record.ops
-    assert sum(merged.values()) == sum(ops.values()) - 4
+    standard = built("blazeface-front", "fp16", "standard").record.ops
+    assert sum(standard.values()) == sum(ops.values()) + 2
 
 
 def test_package_says_what_it_is() -> None:
@@ -154,8 +156,7 @@ def test_package_says_what_it_is() -> None:
     (image,) = artifact.record.inputs
     assert (image.name, image.shape, image.dtype) == ("image", (1, 3, 128, 128), "image")
     assert [(o.name, o.shape, o.dtype) for o in artifact.record.outputs] == [
-        ("boxes", (1, 896, 16), "float32"),
-        ("scores", (1, 896, 1), "float32"),
+        ("predictions", (1, 896, 17), "float32"),
     ]
     assert all(record.description for record in (*artifact.record.inputs, *artifact.record.outputs))
     model = coremltools().models.MLModel(str(artifact.path), skip_model_load=True)
@@ -255,12 +256,6 @@ def test_unknown_number_of_bits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="5 bits"):
         coreml.convert(network(FRONT.name), FRONT, tmp_path / "x.mlpackage", weights_bits=5)
     assert not list(tmp_path.iterdir())
-
-
-def test_landmarks_have_no_merged_layout(tmp_path: Path) -> None:
-    spec = load_model("face-landmark")
-    with pytest.raises(UsageError, match="does not detect"):
-        coreml.convert(network(spec.name), spec, tmp_path / "x.mlpackage", layout="merged")
 
 
 def test_network_of_another_build_is_refused(tmp_path: Path) -> None:

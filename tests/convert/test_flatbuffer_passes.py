@@ -19,32 +19,36 @@ def names(model: object) -> list[str]:
 
 def test_weights_in_half_are_the_rounded_weights() -> None:
     tiny, rounded = convolution(), convolution()
-    buffer = rounded.model.buffers[rounded.graph.tensors[3].buffer]
-    half = np.frombuffer(buffer.data.tobytes(), np.float32).astype(np.float16)
-    buffer.data = np.frombuffer(half.astype(np.float32).tobytes(), np.uint8)
+    for index in (3, 4):
+        buffer = rounded.model.buffers[rounded.graph.tensors[index].buffer]
+        half = np.frombuffer(buffer.data.tobytes(), np.float32).astype(np.float16)
+        buffer.data = np.frombuffer(half.astype(np.float32).tobytes(), np.uint8)
     before = run(tiny.model, IMAGE)
     flatbuffer_passes.store_in_half(tiny.model)
     np.testing.assert_allclose(run(tiny.model, IMAGE), run(rounded.model, IMAGE), atol=1e-6)
     assert np.abs(run(tiny.model, IMAGE) - before).max() > 1e-6
 
 
-def test_small_constants_and_integers_stay_as_they_are() -> None:
+def test_every_float_is_stored_in_half_biases_too_and_integers_stay_as_they_are() -> None:
     tiny = convolution()
     shape = tiny.constant(np.ones(512, np.int32))
     tiny.operation("RESHAPE", [2, shape], [tiny.tensor((1, 256))])
     flatbuffer_passes.store_in_half(tiny.model)
     kinds = [flatbuffer.operation(tiny.model, operator) for operator in tiny.graph.operators]
-    assert kinds == ["DEQUANTIZE", "CONV_2D", "RELU", "RESHAPE"]
-    bias = flatbuffer.constant(tiny.model, tiny.graph, 4)
-    assert bias is not None
-    assert bias.dtype == np.float32
+    assert kinds == ["DEQUANTIZE", "DEQUANTIZE", "CONV_2D", "RELU", "RESHAPE"]
+    unpacked = flatbuffer.constant_dequantizes(tiny.model, tiny.graph)
+    stored = [flatbuffer.constant(tiny.model, tiny.graph, operator.inputs[0]) for operator in unpacked]
+    assert [constant.dtype for constant in stored if constant is not None] == [np.float16, np.float16]
+    kept = flatbuffer.constant(tiny.model, tiny.graph, shape)
+    assert kept is not None
+    assert kept.dtype == np.int32
 
 
 def test_a_constant_that_two_operations_read_is_stored_once() -> None:
     tiny = convolution()
     tiny.operation("CONV_2D", [0, 3, 4], [tiny.tensor((1, 4, 4, 16))], strideW=1, strideH=1)
     flatbuffer_passes.store_in_half(tiny.model)
-    assert sum(1 for _ in flatbuffer.constant_dequantizes(tiny.model, tiny.graph)) == 1
+    assert sum(1 for _ in flatbuffer.constant_dequantizes(tiny.model, tiny.graph)) == 2
 
 
 def test_a_weight_too_large_for_half_is_refused() -> None:
@@ -101,7 +105,7 @@ def test_names_say_what_computes_a_tensor(tmp_path: Path) -> None:
     tiny = convolution()
     flatbuffer_passes.store_in_half(tiny.model)
     flatbuffer_passes.rename(tiny.model, ["image"], ["features"])
-    assert names(tiny.model) == ["image", "conv_2d_0", "features", "conv_2d_0/weights", "conv_2d_0/bias", ""]
+    assert names(tiny.model) == ["image", "conv_2d_0", "features", "conv_2d_0/weights", "conv_2d_0/bias", "", ""]
     (signature,) = tiny.model.signatureDefs
     assert [entry.name for entry in signature.inputs] == [b"image"]
     assert [(entry.name, entry.tensorIndex) for entry in signature.outputs] == [(b"features", 2)]

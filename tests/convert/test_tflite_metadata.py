@@ -98,7 +98,7 @@ def test_normalisation_says_what_the_spec_says() -> None:
         assert (byte - mean) / deviation == pytest.approx(byte * FRONT.input.scale + FRONT.input.minimum, abs=1e-6)
 
 
-@pytest.mark.parametrize("layout", ["standard", "merged"])
+@pytest.mark.parametrize("layout", ["joined", "standard"])
 def test_the_anchors_digest_is_that_of_the_anchors(layout: Layout) -> None:
     (graph,) = read(metadata.metadata(FRONT, layout)).tables(3)
     (custom,) = graph.tables(9)
@@ -108,11 +108,11 @@ def test_the_anchors_digest_is_that_of_the_anchors(layout: Layout) -> None:
 
 
 def test_labels_name_every_number_of_an_output() -> None:
-    standard, merged = metadata.labels(FRONT, "standard"), metadata.labels(FRONT, "merged")
+    standard, joined = metadata.labels(FRONT, "standard"), metadata.labels(FRONT, "joined")
     assert [len(text.split()) for text in standard.values()] == [16, 1]
-    (joint,) = merged.values()
-    assert joint.split() == [*standard["boxes.txt"].split(), "face"]
-    assert joint.split()[4:6] == ["right_eye_x", "right_eye_y"]
+    names = joined["predictions.txt"].split()
+    assert names == [*standard["boxes.txt"].split(), "face"]
+    assert names[4:6] == ["right_eye_x", "right_eye_y"]
     (graph,) = read(metadata.metadata(FRONT, "standard")).tables(3)
     assert [output.tables(6)[0].text(0) for output in graph.tables(3)] == ["boxes.txt", "scores.txt"]
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sdkgen.detection.anchors import anchors
-from sdkgen.detection.decode import anchor_rows, decode, merge, merged_shapes, split
+from sdkgen.detection.decode import decode
 from sdkgen.detection.types import RawOutputs
 from sdkgen.errors import BackendError, UsageError
 from sdkgen.spec.model import ModelSpec
@@ -30,26 +30,6 @@ def test_anchors_are_cell_centres_in_memory_order() -> None:
 
 def test_full_range_has_one_anchor_a_cell() -> None:
     np.testing.assert_allclose(anchors(load_model("blazeface-full-range"))[49], [1.5 / 48, 1.5 / 48])
-
-
-@pytest.mark.parametrize("name", ["blazeface-front", "blazeface-back", "blazeface-full-range"])
-def test_layouts_hold_the_same_numbers(name: str) -> None:
-    spec = load_model(name)
-    standard = outputs_of(spec)
-    merged = merge(standard, spec)
-    assert {key: value.shape for key, value in merged.items()} == merged_shapes(spec)
-    np.testing.assert_array_equal(anchor_rows(merged, spec), anchor_rows(standard, spec))
-    back = split(merged, spec)
-    assert all(np.array_equal(back[key], standard[key]) for key in standard)
-
-
-def test_merged_head_holds_an_anchor_as_box_numbers_then_score() -> None:
-    standard = outputs_of(FRONT)
-    head = merge(standard, FRONT)["head_1"]
-    # Row 3, column 5 of the 8 × 8 grid, its second anchor.
-    anchor = 512 + (3 * 8 + 5) * 6 + 1
-    np.testing.assert_array_equal(head[0, 3, 5, 17:33], standard["boxes"][0, anchor])
-    assert head[0, 3, 5, 33] == standard["scores"][0, anchor, 0]
 
 
 def test_decodes_relative_to_the_anchor() -> None:
@@ -102,8 +82,6 @@ def test_wrong_outputs_are_named() -> None:
         decode({"boxes": boxes, "scores": scores}, FRONT, 0.5)
     with pytest.raises(BackendError, match="'scores' is missing"):
         decode({"boxes": boxes}, FRONT, 0.5)
-    with pytest.raises(BackendError, match="'head_1' is missing"):
-        decode({"head_0": np.zeros((1, 16, 16, 34), np.float32)}, FRONT, 0.5)
 
 
 def test_a_model_of_another_task_is_refused() -> None:

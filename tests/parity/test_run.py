@@ -18,15 +18,23 @@ FRONT = load_model("blazeface-front")
 
 
 def test_every_artifact_on_every_runtime() -> None:
-    chosen = list(subjects(FRONT, ["litert", "coreml"], ["fp16", "fp32"]))
+    chosen = list(subjects(["litert", "coreml"], ["fp16", "fp32"]))
     assert len(chosen) == len(set(chosen)) == 8
     assert {(s.format, s.runtime) for s in chosen} == {("tflite", "litert"), ("coreml", "coreml")}
-    assert {s.layout for s in subjects(load_model("face-landmark"), ["onnx"], ["fp16"])} == {"standard"}
+    assert {s.layout for s in chosen} == {"joined", "standard"}
+
+
+def test_bytes_go_into_tflite_files_only() -> None:
+    chosen = list(subjects(["litert", "onnx", "litert-gpu"], ["fp16"], input_type="bytes"))
+    assert [(s.runtime, s.input_type, s.layout) for s in chosen] == [
+        ("litert", "bytes", "joined"),
+        ("litert-gpu", "bytes", "joined"),
+    ]
 
 
 def test_compressed_weights_are_measured_not_judged() -> None:
-    (extra,) = [s for s in subjects(FRONT, ["litert", "coreml"], ["fp16"], 8) if s.detail]
-    assert extra == Subject("coreml", "fp16", "standard", "coreml", "8-bit weights", judged=False)
+    (extra,) = [s for s in subjects(["litert", "coreml"], ["fp16"], 8) if s.detail]
+    assert extra == Subject("coreml", "fp16", "joined", "coreml", "8-bit weights", judged=False)
 
 
 class Refusing:
@@ -47,7 +55,7 @@ def no_runtime(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_runtime")
 def test_a_runtime_that_is_missing_is_said_once() -> None:
-    chosen = list(subjects(FRONT, ["litert-gpu"], ["fp16", "fp32"]))
+    chosen = list(subjects(["litert-gpu"], ["fp16", "fp32"]))
     ticks: list[int] = []
     results = list(
         run(FRONT, chosen, [], lambda *_, **__: Path("x"), optional=["litert-gpu"], done=lambda: ticks.append(1))
@@ -62,7 +70,7 @@ def test_a_package_that_is_missing_is_said_and_left_out(monkeypatch: pytest.Monk
         raise MissingExtraError("onnxruntime")
 
     monkeypatch.setattr(parity_run, "open_artifact", without)
-    chosen = list(subjects(FRONT, ["onnx"], ["fp16"]))
+    chosen = list(subjects(["onnx"], ["fp16"]))
     results = list(run(FRONT, chosen, [], lambda *_, **__: Path("x"), optional=["onnx"]))
     assert [result.why for result in results if isinstance(result, Skipped)] == [
         "the package onnxruntime is not installed"
@@ -75,7 +83,7 @@ def test_an_artifact_that_no_runtime_reads_is_not_left_out(
 ) -> None:
     monkeypatch.setattr(parity_run, "references", lambda *_: [Reference("torch", [])])
     (tmp_path / name).write_bytes(b"no model")
-    chosen = list(subjects(FRONT, [runtime], ["fp16"]))
+    chosen = list(subjects([runtime], ["fp16"]))
     with pytest.raises(BackendError) as caught:
         list(run(FRONT, chosen, [], lambda *_, **__: tmp_path / name, optional=[runtime]))
     assert not isinstance(caught.value, RuntimeMissingError)
@@ -84,7 +92,7 @@ def test_an_artifact_that_no_runtime_reads_is_not_left_out(
 @pytest.mark.usefixtures("no_runtime")
 def test_a_runtime_that_was_asked_for_must_run() -> None:
     with pytest.raises(BackendError, match="no adapters"):
-        list(run(FRONT, list(subjects(FRONT, ["litert-gpu"], ["fp16"])), [], lambda *_, **__: Path("x")))
+        list(run(FRONT, list(subjects(["litert-gpu"], ["fp16"])), [], lambda *_, **__: Path("x")))
 
 
 def test_limits_follow_the_arithmetic() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sdkgen.detection.decode import merge
+from sdkgen.detection.layout import JOINED, join
 from sdkgen.detection.types import Array
 from sdkgen.errors import BackendError
 from sdkgen.parity.tensors import compare_tensors
@@ -36,14 +36,15 @@ def test_finds_the_worst_anchor() -> None:
     assert scores.maximum == 0
 
 
-def test_merged_heads_are_compared_with_either_layout_by_their_own_names() -> None:
+def test_joined_outputs_are_compared_with_either_layout_part_by_part() -> None:
     expected, found = outputs(), outputs()
     found["scores"][0, 700] += 1
-    for reference in (expected, merge(expected, FRONT)):
-        differences = {d.name: d for d in compare_tensors(merge(found, FRONT), reference, FRONT)}
-        assert list(differences) == ["head_0 (boxes)", "head_0 (scores)", "head_1 (boxes)", "head_1 (scores)"]
-        assert differences["head_1 (scores)"].row == 700
-        assert [name for name, d in differences.items() if d.maximum] == ["head_1 (scores)"]
+    joined = {JOINED: join(found, FRONT)}
+    for reference in (expected, {JOINED: join(expected, FRONT)}):
+        boxes, scores = compare_tensors(joined, reference, FRONT)
+        assert (boxes.name, boxes.maximum) == ("boxes", 0)
+        assert (scores.name, scores.row) == ("scores", 700)
+        assert scores.maximum == pytest.approx(1, rel=1e-5)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

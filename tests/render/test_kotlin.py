@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sdkgen.artifact import Artifact, ArtifactRecord, TensorRecord
+from sdkgen.artifact import Artifact, ArtifactRecord, Layout, TensorRecord
+from sdkgen.detection.layout import JOINED, joined_shape
 from sdkgen.errors import UsageError
 from sdkgen.files import files_below, sha256_path
 from sdkgen.render import kotlin, selftest
@@ -25,20 +26,11 @@ RUNTIMES = ("litert", "tflite")
 PIPELINES = ("detect", "track")
 
 
-def stand_in(folder: Path, *, model: str = "blazeface-front", layout: str = "standard") -> Artifact:
+def stand_in(folder: Path, *, model: str = "blazeface-front", layout: Layout = "joined") -> Artifact:
     """Return an artifact with the outputs of a real one and a few bytes in the place of the model."""
     spec = load_model(model)
-    if spec.detection is None or layout == "standard":
-        outputs = [TensorRecord(name=o.name, shape=o.shape, dtype="float32") for o in spec.outputs]
-    else:
-        outputs = [
-            TensorRecord(
-                name=f"head_{i}",
-                shape=(1, spec.input.height // g.stride, spec.input.width // g.stride, 17 * g.per_cell),
-                dtype="float32",
-            )
-            for i, g in enumerate(spec.detector.grids)
-        ]
+    shapes = {JOINED: joined_shape(spec)} if layout == "joined" else {o.name: o.shape for o in spec.outputs}
+    outputs = [TensorRecord(name=name, shape=shape, dtype="float32") for name, shape in shapes.items()]
     path = folder / f"{model}.tflite"
     path.write_bytes(b"stand-in for a model")
     record = ArtifactRecord(
@@ -46,7 +38,7 @@ def stand_in(folder: Path, *, model: str = "blazeface-front", layout: str = "sta
         model=model,
         format="tflite",
         precision="fp16",
-        outputs_layout="standard" if layout == "standard" else "merged",
+        outputs_layout=layout,
         bytes=path.stat().st_size,
         sha256=sha256_path(path),
         ops={},
@@ -86,10 +78,11 @@ def render(
     runtime: str = "litert",
     package: str = "com.example.blazeface",
     pipeline: str = "detect",
-    **which: str,
+    model: str = "blazeface-front",
+    layout: Layout = "joined",
 ) -> Path:
     out.mkdir(parents=True, exist_ok=True)
-    artifacts = [stand_in(out, **which)]
+    artifacts = [stand_in(out, model=model, layout=layout)]
     if pipeline == "track":
         artifacts.append(stand_in(out, model=LANDMARKER))
     bundle = out / "bundle"
@@ -203,9 +196,7 @@ def test_a_bundle_that_tracks_holds_both_models_and_the_tracker(tmp_path: Path) 
     ]
     model = next(bundle.rglob("LandmarkModel.kt")).read_text()
     assert sha256_path(assets / "org_acme_faces" / "face-landmark.tflite") in model
-    # In the order of the spec, whatever the artifact's.
-    assert "OUTPUT_SIZES: IntArray = intArrayOf(1404, 1)" in model
-    assert "LANDMARKS_OUTPUT: Int = 0" in model
+    assert "outputRows = 1, outputWidths = intArrayOf(1405)" in model
     assert next(bundle.rglob("FaceTracker.kt")).is_file()
 
 
@@ -228,16 +219,12 @@ def test_places_are_given_in_the_order_of_the_artifacts(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "layout", "sizes"),
-    [
-        ("blazeface-front", "standard", "14336, 896"),
-        ("blazeface-front", "merged", "8704, 6528"),
-        ("blazeface-full-range", "merged", "39168"),
-    ],
+    ("model", "layout", "widths"),
+    [("blazeface-front", "joined", "17"), ("blazeface-front", "standard", "16, 1")],
 )
-def test_outputs_are_in_the_order_of_the_segments(tmp_path: Path, model: str, layout: str, sizes: str) -> None:
+def test_outputs_are_in_the_order_of_a_row(tmp_path: Path, model: str, layout: Layout, widths: str) -> None:
     bundle = render(tmp_path, model=model, layout=layout)
-    assert f"OUTPUT_SIZES: IntArray = intArrayOf({sizes})" in next(bundle.rglob("Model.kt")).read_text()
+    assert f"outputWidths = intArrayOf({widths})" in next(bundle.rglob("Model.kt")).read_text()
 
 
 @pytest.mark.parametrize(

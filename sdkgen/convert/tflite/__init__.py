@@ -39,8 +39,8 @@ def convert(
     """Write the network to ``target``: input (1, H, W, 3), outputs as ``layout`` says, one signature.
 
     With precision fp16 all constants are stored in half, which runtimes unpack or use as they are; the outputs and an
-    input of floats stay float32. With ``input_type`` bytes the input is uint8 RGB and is normalised inside. ``variant`` chooses
-    among graphs for the same function, see ``variants``.
+    input of floats stay float32. With ``input_type`` bytes the input is uint8 RGB and is normalised inside.
+    ``variant`` chooses among graphs for the same function, see ``variants``.
 
     Raises ``ConvertError`` if the converter fails, ``UsageError`` for an unknown variant.
     """
@@ -62,7 +62,7 @@ def convert(
 
 
 def lowered(module: nn.Module, spec: ModelSpec, input_type: InputType = "float") -> bytes:
-    """Return what litert-torch, taught its rules, makes of a module that takes (1, 3, H, W): NHWC input, float32 or bytes."""
+    """Return what litert-torch, with the rules it lacks, makes of a module that takes (1, 3, H, W): an NHWC input."""
     try:
         with _quiet():
             import litert_torch

@@ -8,9 +8,10 @@ where o = i, and the bias P·bias(D) + bias(P). The padding is the same: what D 
 from __future__ import annotations
 
 import copy
+from typing import cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from sdkgen.convert.tflite import padding
 from sdkgen.network.layers import BlazeBlock, SameConv2d
@@ -50,7 +51,7 @@ def _sides(network: nn.Module, spec: ModelSpec) -> dict[nn.Module, int]:
     """Return the side of the map that each block gives, as a run shows it."""
     sides: dict[nn.Module, int] = {}
 
-    def note(module: nn.Module, _inputs: object, output: torch.Tensor) -> None:
+    def note(module: nn.Module, _inputs: object, output: Tensor) -> None:
         sides[module] = max(output.shape[2:])
 
     hooks = [m.register_forward_hook(note) for m in network.modules() if isinstance(m, BlazeBlock)]
@@ -75,8 +76,7 @@ def _dense(block: BlazeBlock) -> SameConv2d:
     channels = torch.arange(min(inputs, outputs))
     kernel[channels, channels, centre, centre] += 1
     dense = SameConv2d(inputs, outputs, depth.shape[-1])
-    assert block.depthwise.bias is not None
-    assert block.pointwise.bias is not None
-    bias = point @ block.depthwise.bias.double() + block.pointwise.bias.double()
+    first, second = cast("Tensor", block.depthwise.bias), cast("Tensor", block.pointwise.bias)
+    bias = point @ first.double() + second.double()
     dense.load_state_dict({"weight": kernel.float(), "bias": bias.float()})
     return dense
