@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from sdkgen.artifact import ArtifactRecord, InputType, Layout, Precision
+from sdkgen.artifact import ArtifactRecord, InputType, Layout, Precision, TensorRecord
 from sdkgen.detection.layout import JOINED
 from sdkgen.formats import Pipeline
 from sdkgen.spec.model import ModelSpec
@@ -49,7 +49,12 @@ class SdkContext(BaseModel):
         return {**{field: getattr(self, field) for field in type(self).model_fields}, "pipeline": self.pipeline}
 
 
+def ordered_outputs(record: ArtifactRecord, spec: ModelSpec) -> list[TensorRecord]:
+    """Return the outputs in the order in which a row of the predictions has their numbers, see ``detection.layout``."""
+    names = [JOINED, *(output.name for output in spec.outputs)]
+    return sorted(record.outputs, key=lambda output: names.index(output.name))
+
+
 def output_widths(record: ArtifactRecord, spec: ModelSpec) -> list[int]:
-    """Return how many numbers of a row each output holds: one for all, or one each in the order of the spec."""
-    widths = {output.name: output.shape[-1] for output in record.outputs}
-    return [widths[name] for name in ([JOINED] if JOINED in widths else [output.name for output in spec.outputs])]
+    """Return how many numbers of a row each output holds, in the order of the row."""
+    return [output.shape[-1] for output in ordered_outputs(record, spec)]

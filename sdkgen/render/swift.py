@@ -16,7 +16,7 @@ from sdkgen import resources
 from sdkgen.artifact import Artifact
 from sdkgen.errors import UsageError
 from sdkgen.render import selftest
-from sdkgen.render.context import SdkContext
+from sdkgen.render.context import SdkContext, ordered_outputs
 from sdkgen.render.environment import render_tree
 from sdkgen.spec.registry import LANDMARKER, load_model
 
@@ -112,7 +112,7 @@ def _golden_inputs(context: SdkContext) -> dict[str, bytes]:
 
 def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict[str, Any]:
     """Return what the templates need beside the context."""
-    spec, record = context.spec, models[0][1].record
+    spec = context.spec
     detector = [_resource(name, artifact) for name, artifact in models if artifact.record.model == spec.name]
     landmarker = [_resource(name, artifact) for name, artifact in models if artifact.record.model != spec.name]
     return {
@@ -124,7 +124,13 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
             }
             for grid in spec.detector.grids
         ],
-        "outputs": [output.name for output in record.outputs],
+        "outputs": ordered_outputs(context.artifacts[0], spec),
+        "landmark_outputs": [
+            output
+            for record in context.landmarker_artifacts[:1]
+            if context.landmarker
+            for output in ordered_outputs(record, context.landmarker)
+        ],
         "crop_scale": (context.landmarker or load_model(LANDMARKER)).landmarker.detection_roi.scale,
         "detector_resources": detector,
         "landmark_resources": landmarker,

@@ -47,7 +47,7 @@ def tracking(tmp_path: Path) -> Path:
     return out
 
 
-def render(tmp_path: Path, model: str, layout: Layout = "standard", name: str = "Faces") -> Path:
+def render(tmp_path: Path, model: str, layout: Layout = "joined", name: str = "Faces") -> Path:
     made = golden.artifact(tmp_path, model, "fp16", layout)
     out = tmp_path / "out"
     swift.render(golden.context(model, (made,), name=name, layout=layout), (made,), out)
@@ -77,7 +77,7 @@ def test_models_are_where_render_says_and_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("model", ["blazeface-front", "blazeface-back", "blazeface-full-range"])
-@pytest.mark.parametrize("layout", ["standard", "merged"])
+@pytest.mark.parametrize("layout", ["joined", "standard"])
 def test_numbers_of_the_model_are_in_one_file(tmp_path: Path, model: str, layout: Layout) -> None:
     out = render(tmp_path, model, layout)
     spec = load_model(model)
@@ -88,9 +88,10 @@ def test_numbers_of_the_model_are_in_one_file(tmp_path: Path, model: str, layout
         f"minimumScore: {spec.detector.minimum_score}",
         f"blendingIoU: {spec.detector.blending_iou}",
         f"boxScale: {spec.detector.box_scale}",
-        'outputs: .merged(heads: ["head_0"'
-        if layout == "merged"
-        else 'outputs: .standard(boxes: "boxes", scores: "scores")',
+        f'Output(name: "predictions", shape: [1, {spec.anchor_count}, 17])'
+        if layout == "joined"
+        else f'Output(name: "boxes", shape: [1, {spec.anchor_count}, 16]),\n'
+        f'            Output(name: "scores", shape: [1, {spec.anchor_count}, 1])',
     ):
         assert expected in text
     assert len(re.findall(r"Grid\(", text)) == len(spec.detector.grids)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from sdkgen import resources
 from sdkgen.artifact import Artifact, ArtifactRecord, Layout, Precision, TensorRecord
+from sdkgen.detection.layout import JOINED, joined_shape
 from sdkgen.files import files_below, sha256_path, size_of
 from sdkgen.render import selftest, swift
 from sdkgen.render.context import SdkContext
@@ -22,13 +23,14 @@ GOLDEN = Path(__file__).resolve().parent / "golden"
 NAME = "BlazeFace"
 
 
-def artifact(folder: Path, model: str, precision: Precision, layout: Layout = "standard") -> Artifact:
+def artifact(folder: Path, model: str, precision: Precision, layout: Layout = "joined") -> Artifact:
     """Return a stand-in for a converted model, made in ``folder``."""
     path = folder / f"{model}-{precision}.mlpackage"
     (path / "Data").mkdir(parents=True)
     (path / "Manifest.json").write_text("{}\n")
     (path / "Data" / "model.mlmodel").write_text(f"{model} {precision}\n")
-    names = ("head_0", "head_1") if layout == "merged" else ("boxes", "scores")
+    spec = load_model(model)
+    shapes = {JOINED: joined_shape(spec)} if layout == "joined" else {o.name: o.shape for o in spec.outputs}
     record = ArtifactRecord(
         path=path.name,
         model=model,
@@ -39,9 +41,9 @@ def artifact(folder: Path, model: str, precision: Precision, layout: Layout = "s
         sha256=sha256_path(path),
         ops={"conv": 1},
         inputs=(TensorRecord(name="image", shape=(1, 3, 128, 128), dtype="uint8"),),
-        outputs=tuple(TensorRecord(name=name, shape=(1,), dtype="float32") for name in names),
-        weights_sha256=load_model(model).weights.sha256,
-        trained=load_model(model).trained,
+        outputs=tuple(TensorRecord(name=name, shape=shape, dtype="float32") for name, shape in shapes.items()),
+        weights_sha256=spec.weights.sha256,
+        trained=spec.trained,
     )
     return Artifact(path, record)
 
@@ -51,7 +53,7 @@ def context(
     artifacts: tuple[Artifact, ...],
     *,
     name: str = NAME,
-    layout: Layout = "standard",
+    layout: Layout = "joined",
     landmarker: str | None = None,
 ) -> SdkContext:
     """Return the context of a package around ``artifacts``, which tracks if a ``landmarker`` is named."""

@@ -22,12 +22,12 @@ pytestmark = [pytest.mark.swift, pytest.mark.slow, pytest.mark.network]
 
 API: dict[Pipeline, Path] = {"detect": HERE / "api.txt", "track": HERE / "api-track.txt"}
 GOLDEN = CHECKOUT / "tests" / "golden"
-LAYOUTS: tuple[Layout, ...] = ("merged", "standard")
+LAYOUTS: tuple[Layout, ...] = ("standard", "joined")
 VARIANTS: list[tuple[str, Layout, Pipeline]] = [
     *((model, layout, "detect") for model in ("blazeface-back", "blazeface-full-range") for layout in LAYOUTS),
     *(("blazeface-front", layout, "detect") for layout in LAYOUTS),
-    ("blazeface-full-range", "merged", "track"),
-    ("blazeface-front", "standard", "track"),
+    ("blazeface-full-range", "standard", "track"),
+    ("blazeface-front", "joined", "track"),
 ]
 """The ones that the other tests look at come last of their pipeline, so that they need not be built again for them."""
 
@@ -46,7 +46,7 @@ def bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[Pipeline, Path]:
     """The rendered packages of the default model."""
     folder = tmp_path_factory.mktemp("front")
     return {
-        pipeline: render("blazeface-front", "standard", folder / pipeline / NAME, pipeline=pipeline)
+        pipeline: render("blazeface-front", "joined", folder / pipeline / NAME, pipeline=pipeline)
         for pipeline in get_args(Pipeline)
     }
 
@@ -92,7 +92,7 @@ def test_golden_vectors_and_detector(
 def test_package_itself_builds_and_passes_its_tests(
     swift: Swift, name: str, pipeline: Pipeline, flags: tuple[str, ...], tmp_path: Path
 ) -> None:
-    folder = render("blazeface-front", "standard", tmp_path / "package", name=name, pipeline=pipeline)
+    folder = render("blazeface-front", "joined", tmp_path / "package", name=name, pipeline=pipeline)
     command = ["swift", "test", *flags, "-Xswiftc", "-warnings-as-errors"]
     assert "'CoreTests' passed" in _test(swift, command, folder)
 
@@ -208,7 +208,7 @@ def regenerate(folder: Path) -> None:
     """Write the API dumps anew, from packages rendered into ``folder``."""
     swift = Swift.find()
     for pipeline, file in API.items():
-        bundle = render("blazeface-front", "standard", folder / pipeline / NAME, pipeline=pipeline)
+        bundle = render("blazeface-front", "joined", folder / pipeline / NAME, pipeline=pipeline)
         graphs = _symbol_graphs(swift, bundle, pipeline)
         file.write_text(api(sorted(graphs.glob("*.symbols.json"))), encoding="utf-8")
 

@@ -21,10 +21,12 @@ let letterbox = Letterbox(imageWidth: 1280, imageHeight: 720, input: specificati
 let plain = PlainPort(specification)
 
 for (scene, file) in [("no face", "no-face"), ("one face", "astronaut"), ("50 overlapping boxes", "overlaps")] {
-    let boxes = floats("\(file).boxes.f32")
-    let scores = floats("\(file).scores.f32")
-    _ = outputs.tensors[0].values.update(fromContentsOf: boxes)
-    _ = outputs.tensors[1].values.update(fromContentsOf: scores)
+    let rows = floats("\(file).predictions.f32")
+    _ = outputs.predictions.update(fromContentsOf: rows)
+    // The plain port decodes the outputs of the released file.
+    let starts = stride(from: 0, to: rows.count, by: BoxNumbers.rowLength)
+    let boxes = starts.flatMap { rows[$0..<$0 + BoxNumbers.count] }
+    let scores = starts.map { rows[$0 + BoxNumbers.count] }
     measure("decode and blend, \(scene)", batch: 200) { postprocessor.faces(in: letterbox).count }
     measure("plain port, \(scene)", batch: 20) { plain.faces(boxes: boxes, scores: scores).count }
 }

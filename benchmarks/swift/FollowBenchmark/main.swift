@@ -52,7 +52,8 @@ final class LandmarkModel {
             return model_open(model, api, &options, path, "", false)
         }
         guard status == 0 else { fatalError("LiteRT refuses the model: \(String(cString: litert_status(status)))") }
-        input = UnsafeMutableBufferPointer(start: model.pointee.host_input.0, count: model.pointee.input_floats.0)
+        input = UnsafeMutableBufferPointer(
+            start: model.pointee.host_input.0?.assumingMemoryBound(to: Float.self), count: model.pointee.input_numbers.0)
         precondition(input.count == 3 * specification.input.width * specification.input.height)
         self.specification = specification
         self.outputs = outputs
@@ -78,17 +79,9 @@ final class LandmarkModel {
 
     /// Gives the outputs to where the decoder looks for them.
     func copyOutputs() {
-        let found = [
-            (model.pointee.host_output.0, model.pointee.output_floats.0),
-            (model.pointee.host_output.1, model.pointee.output_floats.1),
-        ]
-        for tensor in outputs.tensors {
-            // They are told apart by their sizes: the landmarks are many, the presence is one number.
-            guard let (values, count) = found.first(where: { $0.1 == tensor.values.count }), let values else {
-                fatalError("the model has no output of \(tensor.values.count) numbers")
-            }
-            tensor.values.baseAddress!.update(from: values, count: count)
-        }
+        let count = outputs.predictions.count
+        guard let found = model_predictions(model, 1, count - 1, 1) else { fatalError("the model has no outputs") }
+        outputs.predictions.baseAddress!.update(from: found, count: count)
     }
 }
 

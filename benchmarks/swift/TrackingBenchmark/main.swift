@@ -29,8 +29,7 @@ let row = try! Data(contentsOf: golden.appendingPathComponent("steady.calls.f32"
     Array($0.bindMemory(to: Float.self).prefix(3 * specification.count + 1))
 }
 let outputs = RawOutputs(specification)
-_ = outputs.tensors[0].values.update(fromContentsOf: row.dropLast())
-outputs.tensors[1].values[0] = row[row.count - 1]
+_ = outputs.predictions.update(fromContentsOf: row)
 let decoder = LandmarkDecoder(specification, outputs: outputs)
 measure("decode landmarks", batch: 100) { decoder.landmarks(in: region)!.points.count }
 

@@ -19,7 +19,7 @@ final class FakeModel: @unchecked Sendable {
     var refusesBackings = false
     var weightsSHA256 = ModelSpecification.shipped.weightsSHA256
     var inputWidth = ModelSpecification.shipped.input.width
-    var outputNames = ModelSpecification.shipped.outputShapes.map(\.name)
+    var outputNames = ModelSpecification.shipped.outputs.map(\.name)
     var outputType = MLMultiArrayDataType.float32
     var padding = 0
     /// What is loaded from a place instead of this model.
@@ -66,15 +66,13 @@ final class FakeModel: @unchecked Sendable {
         if predictionFails || (refusesBackings && !options.outputBackings.isEmpty) { throw Failure() }
         remember(input.featureValue(for: specification.input.name)!.imageBufferValue!)
         let answer = RawOutputs(specification)
-        for tensor in answer.tensors { tensor.values.update(repeating: -50) }
-        let grids = answer.rows(of: specification)
+        var predictions = [Float](repeating: -50, count: specification.anchorCount * BoxNumbers.rowLength)
         for row in golden!.rows {
-            let grid = grids.last { $0.firstAnchor <= row.anchor }!
-            let index = row.anchor - grid.firstAnchor
-            let boxes = UnsafeMutablePointer(mutating: grid.boxes)
-            for number in 0..<BoxNumbers.count { boxes[index * grid.boxStride + number] = row.values[number] }
-            UnsafeMutablePointer(mutating: grid.logits)[index * grid.logitStride] = row.values[BoxNumbers.count] + error
+            let start = row.anchor * BoxNumbers.rowLength
+            predictions.replaceSubrange(start..<start + BoxNumbers.rowLength, with: row.values)
+            predictions[start + BoxNumbers.count] += error
         }
+        answer.write(predictions)
         return try Features(answer, options, padding: padding, type: outputType)
     }
 
@@ -164,4 +162,19 @@ func pixelBuffer(
     _ width: Int = 64, _ height: Int = 48, _ format: OSType = kCVPixelFormatType_32BGRA
 ) -> CVPixelBuffer {
     CVPixelBuffer(stubFormat: format, width: width, height: height)
+}
+
+extension RawOutputs {
+    /// Writes rows as a run of the model would: each number into the output that holds it.
+    func write(_ rows: [Float]) {
+        var first = 0
+        for tensor in tensors {
+            for index in tensor.values.indices {
+                let (row, number) = index.quotientAndRemainder(dividingBy: tensor.width)
+                tensor.values[index] = rows[row * rowLength + first + number]
+            }
+            first += tensor.width
+        }
+        gather()
+    }
 }

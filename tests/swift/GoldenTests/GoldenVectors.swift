@@ -3,7 +3,7 @@ import XCTest
 
 @testable import BlazeFaceCore
 
-/// Reads the golden vectors of the model and layout that the package was rendered for.
+/// Reads the golden vectors of the model that the package was rendered for.
 enum GoldenVectors {
     struct Postprocess: Decodable {
         struct Options: Decodable {
@@ -32,7 +32,6 @@ enum GoldenVectors {
             let roi: Roi
         }
         let `case`: String
-        let layout: String
         let options: Options
         let outputs: [String: Output]
         let image: Image
@@ -72,8 +71,7 @@ enum GoldenVectors {
     static let specification = ModelSpecification.shipped
 
     static func postprocess() throws -> [Postprocess] {
-        let layout = if case .merged = specification.outputs { "merged" } else { "standard" }
-        return try cases("postprocess", Postprocess.self).filter { $0.layout == layout }
+        try cases("postprocess", Postprocess.self)
     }
 
     /// The cases in the formats that Apple's cameras deliver.
@@ -157,5 +155,20 @@ enum GoldenVectors {
     private static func place(of folder: String) throws -> URL {
         let root = try XCTUnwrap(ProcessInfo.processInfo.environment["GOLDEN"], "GOLDEN names no folder")
         return URL(fileURLWithPath: root).appendingPathComponent(folder)
+    }
+}
+
+extension RawOutputs {
+    /// Writes rows as a run of the model would: each number into the output that holds it.
+    func write(_ rows: [Float]) {
+        var first = 0
+        for tensor in tensors {
+            for index in tensor.values.indices {
+                let (row, number) = index.quotientAndRemainder(dividingBy: tensor.width)
+                tensor.values[index] = rows[row * rowLength + first + number]
+            }
+            first += tensor.width
+        }
+        gather()
     }
 }

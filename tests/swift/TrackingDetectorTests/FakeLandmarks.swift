@@ -44,7 +44,7 @@ final class FakeLandmarks: @unchecked Sendable {
                 MLFeatureDescription(
                     stubName: input.name, image: MLImageConstraint(stubWide: input.width, high: input.height))
             ],
-            outputs: specification.outputShapes.map { MLFeatureDescription(stubName: $0.name) },
+            outputs: specification.outputs.map { MLFeatureDescription(stubName: $0.name) },
             metadata: [.creatorDefinedKey: ["sdkgen.weights.sha256": weightsSHA256]]
         )
     }
@@ -57,9 +57,9 @@ final class FakeLandmarks: @unchecked Sendable {
         let plane = input.featureValue(for: specification.input.name)!.imageBufferValue!.stubPlanes[0]
         lastInput = Array(UnsafeRawBufferPointer(start: plane.base, count: plane.bytesPerRow * plane.rows))
         let answer = RawOutputs(specification)
-        _ = answer.tensors[0].values.update(fromContentsOf: golden!.landmarks)
-        answer.tensors[0].values[0] += shift
-        answer.tensors[1].values[0] = (presenceLogit ?? golden!.presenceLogit) + error
+        var row = golden!.landmarks + [(presenceLogit ?? golden!.presenceLogit) + error]
+        row[0] += shift
+        answer.write(row)
         return try Features(answer, options)
     }
 }

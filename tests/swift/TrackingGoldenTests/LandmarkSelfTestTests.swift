@@ -10,9 +10,10 @@ final class LandmarkSelfTestTests: XCTestCase {
         let test = try LandmarkSelfTest(file(), specification: specification)
         let outputs = RawOutputs(specification)
         func outcome(logit: Float = 4, last: Float = 1404) -> SelfTestOutcome {
-            for index in 0..<(3 * specification.count) { outputs.tensors[0].values[index] = Float(index + 1) }
-            outputs.tensors[0].values[3 * specification.count - 1] = last
-            outputs.tensors[1].values[0] = logit
+            var row = (0...3 * specification.count).map { Float($0 + 1) }
+            row[3 * specification.count - 1] = last
+            row[3 * specification.count] = logit
+            outputs.write(row)
             return test.compare(outputs)
         }
         XCTAssertEqual(outcome(), SelfTestOutcome(logitDifference: 0, coordinateDifference: 0))

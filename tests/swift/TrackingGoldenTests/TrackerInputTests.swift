@@ -60,20 +60,20 @@ final class TrackerInputTests: XCTestCase {
         let outputs = RawOutputs(specification)
         let decoder = LandmarkDecoder(specification, outputs: outputs)
         let region = face(x: 50).rotatedRect
-        outputs.tensors[1].values[0] = 5
+        outputs.predictions[3 * specification.count] = 5
         XCTAssertNotNil(decoder.landmarks(in: region))
         for bad in [Float.nan, .infinity, -.infinity, .greatestFiniteMagnitude] {
             for index in [0, 467, 1403] {
-                outputs.tensors[0].values.update(repeating: 7)
-                outputs.tensors[0].values[index] = bad
+                outputs.predictions.update(repeating: 7)
+                outputs.predictions[index] = bad
                 // The largest numbers there are still fit, unless the crop is larger than the input.
                 if bad != .greatestFiniteMagnitude { XCTAssertNil(decoder.landmarks(in: region)) }
                 _ = decoder.landmarks(in: region)
             }
         }
-        outputs.tensors[0].values.update(repeating: 7)
+        outputs.predictions.update(repeating: 7)
         for (logit, isThere) in [(Float.nan, false), (-.infinity, false), (0, false), (0.01, true), (.infinity, true)] {
-            outputs.tensors[1].values[0] = logit
+            outputs.predictions[3 * specification.count] = logit
             XCTAssertEqual(decoder.landmarks(in: region) != nil, isThere, "\(logit)")
         }
     }
@@ -96,10 +96,10 @@ final class TrackerInputTests: XCTestCase {
                     target.withUnsafeMutableBytes {
                         sampler.sample(view, FrameOrientation(), region, into: $0.baseAddress!, bytesPerRow: 8 * 4)
                     }
-                    for index in outputs.tensors[0].values.indices {
-                        outputs.tensors[0].values[index] = values.randomElement(using: &generator)!
+                    for index in outputs.predictions.indices {
+                        outputs.predictions[index] = values.randomElement(using: &generator)!
                     }
-                    outputs.tensors[1].values[0] = 9
+                    outputs.predictions[3 * specification.count] = 9
                     return decoder.landmarks(in: region)
                 }
                 return try update(&tracker, Double(second), findLandmarks: findLandmarks)

@@ -106,8 +106,7 @@ final class TrackerTests: XCTestCase {
                     let call = try XCTUnwrap(calls.popFirst(), "\(place): the landmark model runs")
                     self.compare(region, call.roi, frame, "\(place), run \(call.row)")
                     let start = call.row * rowLength
-                    _ = outputs.tensors[0].values.update(fromContentsOf: rows[start..<(start + rowLength - 1)])
-                    outputs.tensors[1].values[0] = rows[start + rowLength - 1]
+                    outputs.write(Array(rows[start..<start + rowLength]))
                     return decoder.landmarks(in: region)
                 }
             )

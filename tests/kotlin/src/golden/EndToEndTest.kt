@@ -24,7 +24,7 @@ class EndToEndTest {
             assertEquals(Backend.CPU, it.activeBackend)
             val faces = it.detect(bitmap)
             val expected = JsonParser.parseString(File(System.getProperty("sdkgen.expected")).readText())
-                .asJsonObject["${Model.NAME}-${Golden.layout}"].asJsonArray
+                .asJsonObject[Model.SHA256].asJsonArray
             assertEquals(expected.size(), faces.size)
             for ((face, entry) in faces.zip(expected)) {
                 val wanted = entry.asJsonObject

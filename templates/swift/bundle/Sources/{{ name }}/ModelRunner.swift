@@ -58,6 +58,7 @@ final class ModelRunner {
             }
             try tensor.take(found)
         }
+        outputs.gather()
     }
 
     private static func check(_ description: MLModelDescription, _ specification: any ConvertedModel) throws {
@@ -70,8 +71,8 @@ final class ModelRunner {
             throw mismatch(
                 "the input is \(image.pixelsWide) × \(image.pixelsHigh) pixels, not \(input.width) × \(input.height).")
         }
-        for (name, _) in specification.outputShapes where description.outputDescriptionsByName[name] == nil {
-            throw mismatch("the output \(name) is missing.")
+        for output in specification.outputs where description.outputDescriptionsByName[output.name] == nil {
+            throw mismatch("the output \(output.name) is missing.")
         }
     }
 

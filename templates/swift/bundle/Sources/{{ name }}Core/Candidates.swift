@@ -27,7 +27,6 @@ final class Candidates {
 
     private let specification: ModelSpecification
     private let outputs: RawOutputs
-    private let rows: [AnchorRows]
     private let minimumScore: Float
     private let lowestLogit: Float
     let storage: UnsafeMutablePointer<Candidate>
@@ -37,7 +36,6 @@ final class Candidates {
         self.specification = specification
         self.outputs = outputs
         self.minimumScore = minimumScore
-        rows = outputs.rows(of: specification)
         lowestLogit = Self.lowestLogit(for: minimumScore)
         storage = .allocate(capacity: specification.anchorCount)
     }
@@ -48,25 +46,25 @@ final class Candidates {
     /// or a negative size.
     func collect() {
         count = 0
-        for row in rows {
-            var logit = row.logits
+        var anchor = 0
+        var row = UnsafePointer(outputs.predictions.baseAddress!)
+        for grid in specification.grids {
             // Comparing logits spares a sigmoid for all but the few that pass. NaN compares false.
-            for index in 0..<row.grid.anchorCount {
-                if logit.pointee >= lowestLogit { add(row, index, logit: logit.pointee) }
-                logit += row.logitStride
+            for index in 0..<grid.anchorCount {
+                if row[BoxNumbers.count] >= lowestLogit { add(row, anchor: anchor, grid, index) }
+                row += BoxNumbers.rowLength
+                anchor += 1
             }
         }
     }
 
-    private func add(_ row: AnchorRows, _ index: Int, logit: Float) {
+    private func add(_ numbers: UnsafePointer<Float>, anchor: Int, _ grid: ModelSpecification.Grid, _ index: Int) {
         let clip = Double(specification.scoreClip)
-        let score = Float(1 / (1 + exp(-min(max(Double(logit), -clip), clip))))
-        let numbers = row.boxes + index * row.boxStride
+        let score = Float(1 / (1 + exp(-min(max(Double(numbers[BoxNumbers.count]), -clip), clip))))
         guard score >= minimumScore, numbers[2] >= 0, numbers[3] >= 0, Self.areFinite(numbers) else { return }
-        let cell = index / row.grid.perCell
-        let (line, column) = cell.quotientAndRemainder(dividingBy: row.grid.columns)
-        let centerX = (Double(column) + 0.5) / Double(row.grid.columns)
-        let centerY = (Double(line) + 0.5) / Double(row.grid.rows)
+        let (line, column) = (index / grid.perCell).quotientAndRemainder(dividingBy: grid.columns)
+        let centerX = (Double(column) + 0.5) / Double(grid.columns)
+        let centerY = (Double(line) + 0.5) / Double(grid.rows)
         let scale = 1 / Double(specification.boxScale)
         let x = Double(numbers[0]) * scale + centerX
         let y = Double(numbers[1]) * scale + centerY
@@ -75,7 +73,7 @@ final class Candidates {
         (storage + count).initialize(
             to: Candidate(
                 score: score,
-                anchor: Int32(row.firstAnchor + index),
+                anchor: Int32(anchor),
                 left: x - halfWidth,
                 top: y - halfHeight,
                 right: x + halfWidth,

@@ -3,8 +3,8 @@ package protocol ConvertedModel: Sendable {
     var name: String { get }
     var weightsSHA256: String { get }
     var input: ModelSpecification.Input { get }
-    /// The outputs by name and shape, in the order in which `RawOutputs` keeps them.
-    var outputShapes: [(name: String, shape: [Int])] { get }
+    /// The outputs, in the order in which a row of the predictions has their numbers.
+    var outputs: [ModelSpecification.Output] { get }
     /// The converted models, the one to be tried first in front.
     var resources: [ModelSpecification.Resource] { get }
 }
@@ -29,12 +29,10 @@ package struct ModelSpecification: ConvertedModel {
         package var anchorCount: Int { rows * columns * perCell }
     }
 
-    /// How the outputs are laid out in memory.
-    package enum OutputLayout: Sendable, Equatable {
-        /// Two outputs: the box numbers of all anchors, and their score logits.
-        case standard(boxes: String, scores: String)
-        /// One output a grid: for each anchor its box numbers followed by its score logit.
-        case merged(heads: [String])
+    /// One output: its last axis holds numbers of a row, the axes before it count the rows.
+    package struct Output: Sendable {
+        package let name: String
+        package let shape: [Int]
     }
 
     /// One converted model among the package's resources.
@@ -49,7 +47,7 @@ package struct ModelSpecification: ConvertedModel {
     package let weightsSHA256: String
     package let input: Input
     package let grids: [Grid]
-    package let outputs: OutputLayout
+    package let outputs: [Output]
     /// What box numbers are divided by to be relative to the input.
     package let boxScale: Float
     /// Score logits are clipped to ± this before the sigmoid.
@@ -61,17 +59,6 @@ package struct ModelSpecification: ConvertedModel {
     package let resources: [Resource]
 
     package var anchorCount: Int { grids.reduce(0) { $0 + $1.anchorCount } }
-
-    package var outputShapes: [(name: String, shape: [Int])] {
-        switch outputs {
-        case .standard(let boxes, let scores):
-            return [(boxes, [1, anchorCount, BoxNumbers.count]), (scores, [1, anchorCount, 1])]
-        case .merged(let heads):
-            return zip(heads, grids).map { head, grid in
-                (head, [1, grid.rows, grid.columns, grid.perCell * (BoxNumbers.count + 1)])
-            }
-        }
-    }
 }
 
 /// The arithmetic a model was converted for.
@@ -82,8 +69,9 @@ public enum ModelPrecision: String, Sendable, Hashable {
     case float32
 }
 
-/// The order of an anchor's box numbers: centre x, centre y, width, height, then x and y of each keypoint.
+/// An anchor's row: box numbers (centre x, centre y, width, height, then x and y of each keypoint), then the score logit.
 package enum BoxNumbers {
     package static let box = 4
     package static let count = box + 2 * FaceKeypoints.count
+    package static let rowLength = count + 1
 }

@@ -5,60 +5,49 @@ package final class RawOutputs {
         package let name: String
         package let shape: [Int]
         package let values: UnsafeMutableBufferPointer<Float>
+
+        /// How many numbers of a row this output holds.
+        package var width: Int { shape[shape.count - 1] }
     }
 
     package let tensors: [Tensor]
 
+    /// All numbers row by row, `rowLength` each: the memory of the only output, or of its own where a row's numbers lie in
+    /// several outputs, which `gather` then brings together.
+    package let predictions: UnsafeMutableBufferPointer<Float>
+    package let rowLength: Int
+
     package init(_ model: any ConvertedModel) {
-        tensors = model.outputShapes.map { name, shape in
-            let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: shape.reduce(1, *))
+        tensors = model.outputs.map { output in
+            let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: output.shape.reduce(1, *))
             values.initialize(repeating: 0)
-            return Tensor(name: name, shape: shape, values: values)
+            return Tensor(name: output.name, shape: output.shape, values: values)
+        }
+        rowLength = tensors.reduce(0) { $0 + $1.width }
+        if tensors.count == 1 {
+            predictions = tensors[0].values
+        } else {
+            predictions = .allocate(capacity: tensors.reduce(0) { $0 + $1.values.count })
+            predictions.initialize(repeating: 0)
         }
     }
 
     deinit {
         for tensor in tensors { tensor.values.deallocate() }
+        if tensors.count > 1 { predictions.deallocate() }
     }
 
-    /// Returns where each grid's anchors lie in the outputs, for either layout.
-    func rows(of specification: ModelSpecification) -> [AnchorRows] {
-        var start = 0
-        return specification.grids.enumerated().map { index, grid in
-            defer { start += grid.anchorCount }
-            switch specification.outputs {
-            case .standard:
-                return AnchorRows(
-                    grid: grid,
-                    firstAnchor: start,
-                    boxes: UnsafePointer(tensors[0].values.baseAddress! + start * BoxNumbers.count),
-                    boxStride: BoxNumbers.count,
-                    logits: UnsafePointer(tensors[1].values.baseAddress! + start),
-                    logitStride: 1
-                )
-            case .merged:
-                let head = UnsafePointer(tensors[index].values.baseAddress!)
-                return AnchorRows(
-                    grid: grid,
-                    firstAnchor: start,
-                    boxes: head,
-                    boxStride: BoxNumbers.count + 1,
-                    logits: head + BoxNumbers.count,
-                    logitStride: BoxNumbers.count + 1
-                )
+    /// Brings the outputs of the last run together in `predictions`.
+    package func gather() {
+        guard tensors.count > 1 else { return }
+        var first = 0
+        for tensor in tensors {
+            let width = tensor.width
+            for row in 0..<tensor.values.count / width {
+                (predictions.baseAddress! + row * rowLength + first)
+                    .update(from: tensor.values.baseAddress! + row * width, count: width)
             }
+            first += width
         }
     }
-}
-
-/// Where the box numbers and logits of one grid's anchors lie.
-///
-/// Valid as long as the `RawOutputs` it came from.
-struct AnchorRows {
-    let grid: ModelSpecification.Grid
-    let firstAnchor: Int
-    let boxes: UnsafePointer<Float>
-    let boxStride: Int
-    let logits: UnsafePointer<Float>
-    let logitStride: Int
 }

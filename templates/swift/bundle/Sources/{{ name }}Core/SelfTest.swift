@@ -19,7 +19,7 @@ package struct SelfTest: GoldenInput {
 
     /// - Throws: `FaceDetectorError.resourceDamaged` if `data` is not a golden input of this model.
     package init(_ data: Data, specification: ModelSpecification) throws {
-        let rowLength = 4 * (BoxNumbers.count + 2)
+        let rowLength = 4 * (1 + BoxNumbers.rowLength)
         let file = try GoldenFile(
             data, letters: "SDKG", input: specification.input, lead: 0, rowLength: rowLength,
             rowCounts: 1...specification.anchorCount, name: Self.fileName)
@@ -27,7 +27,7 @@ package struct SelfTest: GoldenInput {
             let start = file.bodyStart + row * rowLength
             return Row(
                 anchor: file.integer(at: start),
-                values: (1...BoxNumbers.count + 1).map { file.float(at: start + 4 * $0) }
+                values: (1...BoxNumbers.rowLength).map { file.float(at: start + 4 * $0) }
             )
         }
         guard rows.allSatisfy({ $0.anchor < specification.anchorCount }) else {
@@ -39,16 +39,13 @@ package struct SelfTest: GoldenInput {
     }
 
     package func compare(_ outputs: RawOutputs) -> SelfTestOutcome {
-        let grids = outputs.rows(of: specification)
         let side = max(specification.input.width, specification.input.height)
         var outcome = SelfTestOutcome()
         for row in rows {
-            guard let grid = grids.last(where: { $0.firstAnchor <= row.anchor }) else { continue }
-            let index = row.anchor - grid.firstAnchor
-            outcome.noteLogit(grid.logits[index * grid.logitStride], expected: row.values[BoxNumbers.count])
+            let found = outputs.predictions.baseAddress! + row.anchor * BoxNumbers.rowLength
+            outcome.noteLogit(found[BoxNumbers.count], expected: row.values[BoxNumbers.count])
             for number in 0..<BoxNumbers.count {
-                let found = grid.boxes[index * grid.boxStride + number]
-                outcome.noteCoordinate(found, expected: row.values[number], side: side)
+                outcome.noteCoordinate(found[number], expected: row.values[number], side: side)
             }
         }
         return outcome

@@ -24,8 +24,8 @@ package struct LandmarkDecoder {
     ///
     /// Allocates nothing but the points.
     package func landmarks(in region: RotatedRect) -> Landmarks? {
-        let raw = outputs.tensors[0].values
-        let logit = Double(outputs.tensors[1].values[0])
+        let raw = outputs.predictions
+        let logit = Double(raw[3 * specification.count])
         guard !logit.isNaN else { return nil }
         let presence = 1 / (1 + exp(-min(max(logit, -100), 100)))
         guard presence > specification.minimumPresence else { return nil }

@@ -26,8 +26,8 @@ package struct LandmarkSelfTest: GoldenInput {
 
     package func compare(_ outputs: RawOutputs) -> SelfTestOutcome {
         var outcome = SelfTestOutcome()
-        outcome.noteLogit(outputs.tensors[1].values[0], expected: presenceLogit)
-        for (found, expected) in zip(outputs.tensors[0].values, landmarks) {
+        outcome.noteLogit(outputs.predictions[landmarks.count], expected: presenceLogit)
+        for (found, expected) in zip(outputs.predictions, landmarks) {
             outcome.noteCoordinate(found, expected: expected, side: side)
         }
         return outcome

@@ -11,8 +11,8 @@ package struct LandmarkSpecification: ConvertedModel {
     package let name: String
     package let weightsSHA256: String
     package let input: ModelSpecification.Input
-    package let landmarksOutput: String
-    package let presenceOutput: String
+    /// One row: x, y and z of each landmark, then the presence logit.
+    package let outputs: [ModelSpecification.Output]
     /// How many landmarks there are.
     package let count: Int
     /// A crop holds a face if its presence is above this.
@@ -23,8 +23,4 @@ package struct LandmarkSpecification: ConvertedModel {
     /// The landmarks whose mean each of the detector's keypoints is.
     package let keypoints: [[Int]]
     package let resources: [ModelSpecification.Resource]
-
-    package var outputShapes: [(name: String, shape: [Int])] {
-        [(landmarksOutput, [1, 3 * count]), (presenceOutput, [1, 1])]
-    }
 }
