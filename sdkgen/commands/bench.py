@@ -5,35 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from sdkgen import console
 from sdkgen.commands import given
-from sdkgen.errors import MissingExtraError, UsageError, nearest
-from sdkgen.formats import Layout, Precision
+from sdkgen.errors import MissingExtraError, UsageError
+from sdkgen.formats import InputType, Layout, Precision
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from sdkgen.bench.iphone import IPhone
     from sdkgen.bench.plan import Backend, Cell, Settings
-    from sdkgen.bench.run import Bench, Problem
+    from sdkgen.bench.run import Problem
     from sdkgen.bench.runner import Runner
     from sdkgen.bench.sdk import Sdk
     from sdkgen.bench.store import Store
-    from sdkgen.bench.transport import Found
 
 DEFAULT_MODEL = "blazeface-front"
 DEFAULT_RUNNER = "litert"
 _IPHONE = "iphone"
 _TEAM = "SDKGEN_APPLE_TEAM"
-BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
 # Options that mean nothing where something else measures: a figure beside them would seem to come from them.
-_NOT_WITH_SDK = "model artifact pipeline threads paced outputs runner".split()
+_NOT_WITH_SDK = "model artifact pipeline threads paced outputs input_type runner".split()
 _NOT_WITH_IOS_SDK = "warmup cooldown precision".split()
-_NOT_WITH_IPHONE = "sdk artifact pipeline threads warmup paced cooldown limit precision outputs runner".split()
+_NOT_WITH_IPHONE = (
+    "sdk artifact pipeline threads warmup paced cooldown limit precision outputs input_type runner".split()
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -62,7 +60,8 @@ def bench(
     cooldown: float = typer.Option(0.0, "--cooldown", min=0, help="Seconds of rest between sessions."),
     limit: int | None = typer.Option(None, "--limit", min=1, help="Seconds a session may take."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the GPU's arithmetic, and of the weights."),
-    outputs: Layout = typer.Option("standard", "--outputs", help="The layout of the models' outputs."),
+    input_type: InputType = typer.Option("float", "--input", help="What the models take: numbers, or bytes."),
+    outputs: Layout = typer.Option("joined", "--outputs", help="The layout of the models' outputs."),
     runner: str = typer.Option(DEFAULT_RUNNER, "--runner", help="litert, litert=FOLDER, or benchmark-model=PATH."),
     team: str = typer.Option("", "--team", help="For iPhones: the Apple development team that signs.", envvar=_TEAM),
     store: str | None = typer.Option(None, "--store", help="Where results go: a path or a database URL."),
@@ -72,17 +71,19 @@ def bench(
 
     Exits 0 if every cell was measured, 1 if some were not, 130 if interrupted; what was measured is stored each time.
     """
+    from sdkgen.bench import live
     from sdkgen.bench.plan import Settings
     from sdkgen.bench.run import Bench
     from sdkgen.bench.runner import choose
     from sdkgen.bench.sdk_android import SdkRunner
+    from sdkgen.bench.select import parse_backends, select_devices
     from sdkgen.bench.store import Store
 
     settings = Settings(
         sessions=sessions, runs=runs, warmup_seconds=warmup, paced=paced, cooldown=cooldown, limit=limit
     )
     chosen: Runner = choose(runner)
-    backends = _backends(backend)
+    backends = parse_backends(backend)
     if sdk is not None:
         what = "an SDK's own benchmark runs the SDK's own models in its own way, as fast as they go"
         _refuse(context, _NOT_WITH_SDK, what, "; sdkgen report --run all shows the SDK's rows beside others")
@@ -95,39 +96,18 @@ def bench(
         _refuse(context, _NOT_WITH_IPHONE, "on iPhones coremltools measures models in its own way, as fast as they go")
         _iphones(device, model, backends, settings, team, store, json=json)
         return
-    devices = _devices(device)
+    devices = select_devices(device)
     with_store = Store(store)
     if bundle is not None:
         chosen = SdkRunner(bundle, apk)
         cells = bundle.cells(backends, fp32=precision == "fp32")
     elif pipeline is not None:
-        cells = _tracker_cells(model, artifact, backends, threads, precision, outputs)
+        cells = _tracker_cells(model, artifact, backends, threads, precision, outputs, input_type)
     else:
-        cells = _cells(model, artifact, backends, threads, precision, outputs)
+        cells = _cells(model, artifact, backends, threads, precision, outputs, input_type)
     job = Bench(devices, cells, settings, chosen, with_store)
-    _run(job)
+    live.run(job)
     _finish(job.store, job.run_id, job.problems, settings, json=json)
-
-
-def _run(job: Bench) -> None:
-    """Run the bench under a live table; after an interrupt, say what was kept."""
-    import signal
-
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        if not console.err.is_terminal:
-            serials = ", ".join(found.serial for found in job.devices)
-            console.note(f"Measuring {len(job.cells)} cells, {job.settings.sessions} sessions each, on {serials}")
-            job.run()
-            return
-        from rich.live import Live
-
-        with Live(console=console.err, transient=True, refresh_per_second=4) as live:
-            job.run(lambda: live.update(_table(job)))
-    except KeyboardInterrupt:
-        kept = len(job.store.sessions([job.run_id])) if job.run_id else 0
-        console.note(f"Stopped; the processes on the devices are killed, {kept} finished sessions are kept")
-        raise
 
 
 def _iphones(
@@ -264,56 +244,6 @@ def _finish(store: Store, run_id: str, problems: list[Problem], settings: Settin
         raise typer.Exit(1)
 
 
-def _backends(text: str) -> list[Backend]:
-    names = [name.strip() for name in text.split(",") if name.strip()]
-    for name in names:
-        if name not in BACKENDS:
-            raise UsageError(f"unknown backend {name!r}", hint=nearest(name, BACKENDS), reference="unknown-backend")
-    chosen = [name for name in BACKENDS if name in names]
-    if not chosen:
-        raise UsageError("no backend is named", hint="Write --backend gpu,cpu.")
-    return chosen
-
-
-def _devices(serials: list[str]) -> list[Found]:
-    """Return the devices to measure on; those that are not ready are told about, and left out of "all"."""
-    from sdkgen.bench.transport import connected
-
-    found = connected()
-    by_serial = {one.serial: one for one in found}
-    chosen: dict[str, Found] = {}
-    for serial in serials:
-        if serial == "all":
-            phones = [one for one in found if one.kind != "local"]
-            for one in phones:
-                if not one.ready:
-                    console.warn(f"{one.serial} is {one.state} and left out. {one.remedy}")
-            chosen |= {one.serial: one for one in phones if one.ready}
-        elif serial in by_serial:
-            chosen[serial] = by_serial[serial]
-        else:
-            chosen[serial] = _given(serial, list(by_serial))
-    if not chosen:
-        raise UsageError(
-            "no device is ready",
-            hint="Connect one (sdkgen devices shows what is there), start an emulated one (sdkgen emulator start "
-            "NAME), or measure this machine: --device local.",
-            reference="no-device",
-        )
-    return list(chosen.values())
-
-
-def _given(serial: str, known: list[str]) -> Found:
-    """Return a device that is not listed: an address that may answer all the same."""
-    from sdkgen.bench.transport import Found, open_device
-
-    if ":" not in serial:
-        raise UsageError(f"unknown device {serial!r}", hint=nearest(serial, known), reference="unknown-device")
-    transport = open_device(serial)
-    transport.close()
-    return Found(serial, transport.kind)
-
-
 def _cells(
     models: list[str],
     artifacts: list[Path],
@@ -321,6 +251,7 @@ def _cells(
     threads: int,
     precision: Precision,
     layout: Layout,
+    input_type: InputType,
 ) -> list[Cell]:
     """Return the cells: each file on each backend. Models that the cache does not hold are converted first."""
     from sdkgen.bench.plan import Cell
@@ -333,7 +264,7 @@ def _cells(
             raise UsageError("two files have the same name", context=str(path), hint="Rename one of them.")
         files[path.stem] = path
     for name in models or ([] if artifacts else [DEFAULT_MODEL]):
-        files[name] = _converted(name, precision, layout)
+        files[name] = _converted(name, precision, layout, input_type)
     fp32 = precision == "fp32"
     return [
         Cell.of(name, path, backend, threads if backend == "cpu" else 1, fp32=fp32)
@@ -349,6 +280,7 @@ def _tracker_cells(
     threads: int,
     precision: Precision,
     layout: Layout,
+    input_type: InputType,
 ) -> list[Cell]:
     """Return the cells of a tracker with each of the detectors ``models``."""
     from sdkgen.bench import pipeline
@@ -359,11 +291,11 @@ def _tracker_cells(
             "a pipeline is made of models, not of files", hint="Name the detector: --model, instead of --artifact."
         )
     landmarker = load_model(LANDMARKER)
-    points = _converted(LANDMARKER, precision, "standard")
+    points = _converted(LANDMARKER, precision, layout, input_type)
     cells: list[Cell] = []
     for name in models or [DEFAULT_MODEL]:
         load_model(name).detector  # noqa: B018  # raises for a model that detects nothing
-        files = (_converted(name, precision, layout), points)
+        files = (_converted(name, precision, layout, input_type), points)
         for backend in backends:
             count = threads if backend == "cpu" else 1
             fp32 = precision == "fp32"
@@ -371,27 +303,15 @@ def _tracker_cells(
     return list(dict.fromkeys(cells))
 
 
-def _converted(name: str, precision: Precision, layout: Layout) -> Path:
+def _converted(name: str, precision: Precision, layout: Layout, input_type: InputType) -> Path:
     """Return a model's .tflite file, from the cache where it holds one: only otherwise is torch loaded."""
     from sdkgen.convert import convert
     from sdkgen.spec.registry import load_model
 
     try:
-        return convert(load_model(name), "tflite", precision=precision, layout=layout).path
+        options: dict[str, Any] = {"input_type": input_type} if input_type != "float" else {}
+        return convert(load_model(name), "tflite", precision=precision, layout=layout, **options).path
     except metadata.PackageNotFoundError as error:
         missing = MissingExtraError(error.name or "torch")
         missing.hint += ", or measure a file: --artifact FILE"
         raise missing from error
-
-
-def _table(job: Bench) -> Table:
-    """Return the live table: a row a device."""
-    from rich.table import Table
-
-    table = Table("device", "phase", "cell", "sessions", "°C", "median so far", box=None, header_style="bold")
-    for one in job.progress.values():
-        warm = f"{one.temperature:.0f}" if one.temperature is not None else "–"
-        median = f"{one.median_ms:.2f} ms" if one.median_ms is not None else "–"
-        name = f"{one.label} ({one.serial})" if one.label and one.label != one.serial else one.serial
-        table.add_row(console.safe(name), one.phase, console.safe(one.cell), f"{one.done}/{one.total}", warm, median)
-    return table

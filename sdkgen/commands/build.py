@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdkgen import console
+from sdkgen.commands import given
 from sdkgen.errors import UsageError, nearest
 from sdkgen.formats import InputType, Layout, Pipeline, Precision
 from sdkgen.spec.registry import LANDMARKER, load_model
@@ -27,6 +28,7 @@ def register(app: typer.Typer) -> None:
 
 
 def build(
+    context: typer.Context,
     target: str = typer.Option(..., "--target", "-t", help="ios, android, or onnx for the plain model."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
     pipeline: Pipeline = typer.Option("detect", "--pipeline", help="detect, or track: also landmarks, face by face."),
@@ -34,6 +36,7 @@ def build(
     outputs: Layout = typer.Option("joined", "--outputs", help="One tensor, or the outputs of the released files."),
     input_type: InputType = typer.Option("float", "--input", help="Android: what the model takes; see docs/graphs.md."),
     variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
+    tuned: Path | None = typer.Option(None, "--tuned", metavar="FILE", help="Android: what sdkgen tune chose."),
     runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
     package: str = typer.Option(DEFAULT_PACKAGE, "--package", help="The reverse-domain name of the package."),
@@ -50,6 +53,7 @@ def build(
     The folder appears whole or not at all, and the same inputs give the same bytes.
     """
     from sdkgen import bundle
+    from sdkgen.bench import tuned as tuned_file
 
     kind = _target(target)
     spec = load_model(model)
@@ -63,6 +67,10 @@ def build(
         input_type=input_type,
         pipeline=pipeline,
     )
+    if tuned is not None:
+        _refuse_beside_tuned(context)
+        choice = tuned_file.read(tuned, model=model, target=kind).choice
+        variant, outputs, precision, input_type = choice.variant, choice.layout, choice.precision, choice.input
     started = time.monotonic()
     folder = out or Path(f"{model}-{target}")
     manifest = bundle.build(
@@ -89,6 +97,12 @@ def build(
         console.print_json(manifest.model_dump(mode="json", by_alias=True, exclude_none=True))
     else:
         _summarise(manifest, folder, time.monotonic() - started)
+
+
+def _refuse_beside_tuned(context: typer.Context) -> None:
+    found = given(context)
+    if decided := [found[name] for name in ("variant", "outputs", "precision", "input_type") if name in found]:
+        raise UsageError("--tuned decides on the graph", hint=f"Leave out {', '.join(decided)}, or --tuned.")
 
 
 def _target(name: str) -> Target:

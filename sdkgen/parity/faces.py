@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sdkgen.detection.blend import overlap
+from sdkgen.detection.layout import split
 from sdkgen.detection.pipeline import faces
 from sdkgen.detection.types import Detection, Options, RawOutputs
 from sdkgen.parity.inputs import Input
@@ -35,7 +36,7 @@ def found_faces(outputs: RawOutputs, spec: ModelSpec, source: Input, options: Op
     """
     if spec.landmarks is None:
         return faces(outputs, spec, source.width, source.height, options)
-    points, presence = (outputs[output.name] for output in spec.outputs)
+    points, presence = split(outputs, spec).values()
     score = float(1 / (1 + np.exp(-presence.reshape(-1)[0].astype(np.float64))))
     if score < spec.landmarks.minimum_presence:
         return []
