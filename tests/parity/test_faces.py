@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from sdkgen.detection.layout import JOINED, join
 from sdkgen.detection.types import Array, Detection
 from sdkgen.parity.faces import compare_faces, found_faces, readings
 from sdkgen.parity.inputs import Input
@@ -77,7 +78,7 @@ def landmarks(presence: float) -> dict[str, Array]:
 def test_landmarks_are_a_face_if_present() -> None:
     source = Input("crop", np.zeros((1, 192, 192, 3), np.float32), 192, 192)
     assert found_faces(landmarks(-1.0), LANDMARK, source) == []
-    (found,) = found_faces(landmarks(3.0), LANDMARK, source)
+    (found,) = found_faces({JOINED: join(landmarks(3.0), LANDMARK)}, LANDMARK, source)
     assert found.keypoints.shape == (468, 2)
     assert found.score == pytest.approx(1 / (1 + np.exp(-3)))
     x, y, width, height = found.box
