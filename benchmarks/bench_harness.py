@@ -17,12 +17,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdkgen.bench.devices.transport import Found, connected
 from sdkgen.bench.plan import Cell, Settings
-from sdkgen.bench.run import Bench
-from sdkgen.bench.runner import OUT, LiteRtRunner, Place
-from sdkgen.bench.runner_build import System
-from sdkgen.bench.store import Store
-from sdkgen.bench.transport import Found, connected
+from sdkgen.bench.protocol import OUT, Place, System
+from sdkgen.bench.results.store import Store
+from sdkgen.bench.runners.programs import LiteRtRunner
+from sdkgen.bench.runs.bench import Bench
 from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch
 

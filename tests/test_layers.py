@@ -37,9 +37,21 @@ NEIGHBOURS = {
     "resources": {"pages"},
 }
 
+BENCH = [
+    {"errors"},
+    {"plan", "samples", "devices"},
+    {"protocol"},
+    {"runners"},
+    {"sessions"},
+    {"results"},
+    {"runs", "report"},
+    {"tuning"},
+]
+"""The rooms of the bench, lowest first. Within a floor ``devices`` uses ``plan``, and ``report`` uses ``runs``."""
+
 HEAVY = {
     "torch": {"network", "convert", "weights", "backends/torch_backend.py"},
-    "coremltools": {"convert/coreml", "convert/lint", "backends/coreml.py", "backends/mil", "bench/iphone.py"},
+    "coremltools": {"convert/coreml", "convert/lint", "backends/coreml.py", "backends/mil", "bench/devices/iphone.py"},
     "litert_torch": {"convert/tflite"},
     "onnx": {"convert/onnx.py"},
     "onnxruntime": {"backends/onnx.py"},
@@ -84,6 +96,21 @@ def test_imports_go_down() -> None:
             allowed = _floor(other) < _floor(part) or part in NEIGHBOURS.get(other, set())
             if not allowed:
                 faults.append(f"{relative} imports {name}")
+    assert not faults, faults
+
+
+def test_the_rooms_of_the_bench_import_downwards() -> None:
+    floors = {room: index for index, floor in enumerate(BENCH) for room in floor}
+    faults = []
+    for file in sorted((PACKAGE / "bench").rglob("*.py")):
+        relative = file.relative_to(PACKAGE / "bench").as_posix()
+        room = _part(relative)
+        for name in _imports(file):
+            parts = name.split(".")
+            if parts[:2] != ["sdkgen", "bench"] or parts[2] == room:
+                continue
+            if floors[parts[2]] >= floors[room] and (room, parts[2]) not in {("devices", "plan"), ("report", "runs")}:
+                faults.append(f"bench/{relative} imports {name}")
     assert not faults, faults
 
 

@@ -28,7 +28,7 @@ SLOWEST_RUN_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Pipeline:
-    """A face tracker's frames, to be timed in place of one model: see ``sdkgen.bench.pipeline``."""
+    """A face tracker's frames, to be timed in place of one model: see ``sdkgen.bench.runners.pipeline``."""
 
     frames: Frames
     landmarker: Path

@@ -15,12 +15,12 @@ from sdkgen.errors import MissingExtraError, UsageError
 from sdkgen.formats import InputType, Layout, Precision
 
 if TYPE_CHECKING:
-    from sdkgen.bench.iphone import IPhone
+    from sdkgen.bench.devices.iphone import IPhone
     from sdkgen.bench.plan import Backend, Cell, Settings
-    from sdkgen.bench.run import Problem
-    from sdkgen.bench.runner import Runner
-    from sdkgen.bench.sdk import Sdk
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.protocol import Runner
+    from sdkgen.bench.results.store import Store
+    from sdkgen.bench.runners.sdk import Sdk
+    from sdkgen.bench.runs.bench import Problem
 
 DEFAULT_MODEL = "blazeface-front"
 DEFAULT_RUNNER = "litert"
@@ -71,13 +71,13 @@ def bench(
 
     Exits 0 if every cell was measured, 1 if some were not, 130 if interrupted; what was measured is stored each time.
     """
-    from sdkgen.bench import live
+    from sdkgen.bench.devices.select import parse_backends, select_devices
     from sdkgen.bench.plan import Settings
-    from sdkgen.bench.run import Bench
-    from sdkgen.bench.runner import choose
-    from sdkgen.bench.sdk_android import SdkRunner
-    from sdkgen.bench.select import parse_backends, select_devices
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.results.store import Store
+    from sdkgen.bench.runners.programs import choose
+    from sdkgen.bench.runners.sdk_android import SdkRunner
+    from sdkgen.bench.runs import live
+    from sdkgen.bench.runs.bench import Bench
 
     settings = Settings(
         sessions=sessions, runs=runs, warmup_seconds=warmup, paced=paced, cooldown=cooldown, limit=limit
@@ -121,9 +121,9 @@ def _iphones(
     json: bool,
 ) -> None:
     """Measure on the iPhones connected to this Mac: with Core ML, one after the other."""
-    from sdkgen.bench import run_iphone
     from sdkgen.bench.plan import Cell
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.results.store import Store
+    from sdkgen.bench.runs import iphones as run_iphone
     from sdkgen.convert import convert
     from sdkgen.spec.registry import load_model
 
@@ -148,7 +148,7 @@ def _refuse(context: typer.Context, options: Iterable[str], what: str, more: str
 
 def _bundle(folder: Path | None, apk: Path | None) -> Sdk | None:
     """Return the SDK whose benchmark is to be run, from its manifest; None if none was asked for."""
-    from sdkgen.bench.sdk import Sdk
+    from sdkgen.bench.runners.sdk import Sdk
     from sdkgen.render import manifest
     from sdkgen.spec.registry import load_model, model_names
 
@@ -190,8 +190,8 @@ def _ios_sdk(
     json: bool,
 ) -> None:
     """Run an iOS SDK's performance tests on iPhones: those named by their identifiers, or all that are connected."""
-    from sdkgen.bench import sdk_ios
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.results.store import Store
+    from sdkgen.bench.runs import sdk_ios
 
     sdk_ios.check_host()
     named = [serial for serial in devices if serial not in ("all", _IPHONE)]
@@ -204,7 +204,7 @@ def _ios_sdk(
 
 
 def _connected_iphones() -> list[IPhone]:
-    from sdkgen.bench.iphone import iphones
+    from sdkgen.bench.devices.iphone import iphones
 
     phones = iphones()
     if not phones:
@@ -213,8 +213,8 @@ def _connected_iphones() -> list[IPhone]:
 
 
 def _finish(store: Store, run_id: str, problems: list[Problem], settings: Settings, *, json: bool) -> None:
-    from sdkgen.bench.report import build_report
-    from sdkgen.bench.report_text import print_table
+    from sdkgen.bench.report.model import build_report
+    from sdkgen.bench.report.text import print_table
 
     report = build_report(store, [run_id])
     store.close()
@@ -283,7 +283,7 @@ def _tracker_cells(
     input_type: InputType,
 ) -> list[Cell]:
     """Return the cells of a tracker with each of the detectors ``models``."""
-    from sdkgen.bench import pipeline
+    from sdkgen.bench.runners import pipeline
     from sdkgen.spec.registry import LANDMARKER, load_model
 
     if artifacts:

@@ -53,7 +53,7 @@ def build(
     The folder appears whole or not at all, and the same inputs give the same bytes.
     """
     from sdkgen import bundle
-    from sdkgen.bench import tuned as tuned_file
+    from sdkgen.bench.tuning import file as tuned_file
 
     kind = _target(target)
     spec = load_model(model)

@@ -10,9 +10,9 @@ from sdkgen import console
 from sdkgen.errors import UsageError, nearest
 
 if TYPE_CHECKING:
-    from sdkgen.bench.health import Health
-    from sdkgen.bench.survey import Seen
-    from sdkgen.bench.transport import Way
+    from sdkgen.bench.devices.health import Health
+    from sdkgen.bench.devices.survey import Seen
+    from sdkgen.bench.devices.transport import Way
 
 _WAYS = ("auto", "server", "direct")
 _THERMAL = ("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
@@ -33,7 +33,7 @@ def list_devices(
     json: bool = typer.Option(False, "--json", help="Print JSON."),
 ) -> None:
     """List phones, emulated devices and this machine: GPU, battery, heat, and what keeps one from being used."""
-    from sdkgen.bench.survey import survey
+    from sdkgen.bench.devices.survey import survey
 
     if transport not in _WAYS:
         raise UsageError(f"unknown transport {transport!r}", hint=nearest(transport, _WAYS))

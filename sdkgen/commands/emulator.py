@@ -9,7 +9,7 @@ import typer
 from sdkgen import console
 
 if TYPE_CHECKING:
-    from sdkgen.bench.emulator import Device
+    from sdkgen.bench.devices.emulator import Device
 
 _Json = typer.Option(False, "--json", help="Print JSON.")
 _Names = typer.Argument(help="Names of emulated devices.")
@@ -35,28 +35,28 @@ def create(
     json: bool = _Json,
 ) -> None:
     """Make an emulated device, without starting it."""
-    from sdkgen.bench import emulator
+    from sdkgen.bench.devices import emulator
 
     _show([emulator.create(name, recipe or None)], json)
 
 
 def start(names: list[str] = _Names, json: bool = _Json) -> None:
     """Start emulated devices; one that has the name of a recipe is made first."""
-    from sdkgen.bench import emulator
+    from sdkgen.bench.devices import emulator
 
     _show([emulator.start(name) for name in names], json)
 
 
 def stop(names: list[str] = _Names, json: bool = _Json) -> None:
     """Switch emulated devices off. What is in their /data is lost."""
-    from sdkgen.bench import emulator
+    from sdkgen.bench.devices import emulator
 
     _show([emulator.stop(name) for name in names], json)
 
 
 def delete(names: list[str] = _Names, json: bool = _Json) -> None:
     """Stop and remove emulated devices."""
-    from sdkgen.bench import emulator
+    from sdkgen.bench.devices import emulator
 
     for name in names:
         emulator.delete(name)
@@ -66,7 +66,7 @@ def delete(names: list[str] = _Names, json: bool = _Json) -> None:
 
 def list_emulators(json: bool = _Json) -> None:
     """List the emulated devices, and the recipes that there are."""
-    from sdkgen.bench.emulator import store
+    from sdkgen.bench.devices.emulator import store
     from sdkgen.spec.device import load_recipe, recipe_names
 
     devices = store.devices()

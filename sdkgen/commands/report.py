@@ -12,9 +12,9 @@ from sdkgen.commands import given
 from sdkgen.errors import SdkgenError, UsageError
 
 if TYPE_CHECKING:
-    from sdkgen.bench.report import Report
-    from sdkgen.bench.report_html import Extra
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.report.html import Extra
+    from sdkgen.bench.report.model import Report
+    from sdkgen.bench.results.store import Store
 
 _SHARE_HINT = "Write a percentage such as 5%, or a share such as 0.05."
 
@@ -53,8 +53,8 @@ def report(
 
     With --check, exits 1 if a cell became slower by more than allowed, and its 95 % interval shows it.
     """
-    from sdkgen.bench.report import build_report, choose_runs
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.report.model import build_report, choose_runs
+    from sdkgen.bench.results.store import Store
 
     allowed = _share(max_regression)
     _refuse_what_would_be_ignored(context)
@@ -112,8 +112,8 @@ def _list(store: Store) -> None:
 
 def _baseline(store: Store, text: str) -> Report:
     """Return the report that ``text`` names: a file that --format json wrote, or runs of the store."""
-    from sdkgen.bench.compare import read_report
-    from sdkgen.bench.report import build_report, choose_runs
+    from sdkgen.bench.report.compare import read_report
+    from sdkgen.bench.report.model import build_report, choose_runs
 
     if Path(text).is_file():
         return read_report(Path(text))
@@ -121,8 +121,8 @@ def _baseline(store: Store, text: str) -> Report:
 
 
 def _comparison(report: Report, store: Store, text: str) -> Extra:
-    from sdkgen.bench.compare import CHANGE_HEADINGS, change_row, changes, published_table
-    from sdkgen.bench.report_html import Extra
+    from sdkgen.bench.report.compare import CHANGE_HEADINGS, change_row, changes, published_table
+    from sdkgen.bench.report.html import Extra
     from sdkgen.spec.published import published
 
     if text == "published":
@@ -139,10 +139,10 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
     """Write the paper's tables; measured columns are empty where there are no runs and no evaluations."""
     from dataclasses import asdict
 
-    from sdkgen.bench.report import Report, build_report, choose_runs
-    from sdkgen.bench.report_html import Extra, page
-    from sdkgen.bench.report_text import markdown_table, print_rows
-    from sdkgen.bench.store import Store
+    from sdkgen.bench.report.html import Extra, page
+    from sdkgen.bench.report.model import Report, build_report, choose_runs
+    from sdkgen.bench.report.text import markdown_table, print_rows
+    from sdkgen.bench.results.store import Store
     from sdkgen.evaluate.paper import Latency, paper_tables, read_evaluation
     from sdkgen.spec.published import published
 
@@ -178,8 +178,8 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
 
 
 def _write(report: Report, store: Store, form: Format, extras: list[Extra], out: Path | None) -> None:
-    from sdkgen.bench.report_html import page
-    from sdkgen.bench.report_text import as_csv, markdown, markdown_table, print_table
+    from sdkgen.bench.report.html import page
+    from sdkgen.bench.report.text import as_csv, markdown, markdown_table, print_table
 
     if form == "table":
         print_table(report, extras)
@@ -210,7 +210,7 @@ def _put(text: str, out: Path | None) -> None:
 
 def _check(report: Report, baseline: Report, allowed: float) -> None:
     """Exit 1 if a cell became slower by more than ``allowed``, and say which."""
-    from sdkgen.bench.compare import changes, missing
+    from sdkgen.bench.report.compare import changes, missing
 
     found = changes(report, baseline)
     if not found:

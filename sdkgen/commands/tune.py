@@ -14,10 +14,10 @@ from sdkgen.errors import MissingExtraError, UsageError
 from sdkgen.formats import InputType, Layout, Precision
 
 if TYPE_CHECKING:
-    from sdkgen.bench.device import Identity
+    from sdkgen.bench.devices.identity import Identity
     from sdkgen.bench.plan import Backend, Cell
-    from sdkgen.bench.tune import Candidate
-    from sdkgen.bench.tuned import Tuned
+    from sdkgen.bench.tuning.file import Tuned
+    from sdkgen.bench.tuning.search import Candidate
     from sdkgen.spec.model import ModelSpec
 
 
@@ -46,13 +46,14 @@ def tune(
     the default has a 95 % interval below one on every device; otherwise the default wins. What was measured before an
     interrupt is kept.
     """
-    from sdkgen.bench import live, tuned
+    from sdkgen.bench.devices.select import parse_backends, select_devices
     from sdkgen.bench.plan import Settings
-    from sdkgen.bench.run import Bench
-    from sdkgen.bench.runner import choose
-    from sdkgen.bench.select import parse_backends, select_devices
-    from sdkgen.bench.store import Store
-    from sdkgen.bench.tune import RELEASED, Tuning, read_sessions
+    from sdkgen.bench.results.store import Store
+    from sdkgen.bench.runners.programs import choose
+    from sdkgen.bench.runs import live
+    from sdkgen.bench.runs.bench import Bench
+    from sdkgen.bench.tuning import file as tuned
+    from sdkgen.bench.tuning.search import RELEASED, Tuning, read_sessions
     from sdkgen.spec.registry import load_model
 
     if out is not None and out.is_dir():
@@ -106,7 +107,7 @@ def tune(
 
 def _convert_all(spec: ModelSpec) -> dict[str, tuple[Candidate | None, Path]]:
     """Return the candidates and the released file with their files, by label: the default first, each file once."""
-    from sdkgen.bench.tune import RELEASED, Candidate
+    from sdkgen.bench.tuning.search import RELEASED, Candidate
     from sdkgen.convert import convert
     from sdkgen.files import sha256_path
     from sdkgen.weights import fetch

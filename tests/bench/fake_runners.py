@@ -9,10 +9,8 @@ from pathlib import Path
 
 from sdkgen.bench import samples
 from sdkgen.bench.plan import Cell, Settings
-from sdkgen.bench.runner import OUT, Place
-from sdkgen.bench.runner_build import System
+from sdkgen.bench.protocol import OUT, OnDevice, Place, System
 from sdkgen.bench.samples import Recording
-from sdkgen.bench.workspace import Workspace
 
 SCRIPTS = {
     "good": 'cat "$1" >"$2"',
@@ -44,7 +42,7 @@ class ScriptRunner:
     prints: bool = False
     end: str = ""
 
-    def prepare(self, workspace: Workspace) -> None:
+    def prepare(self, device: OnDevice) -> None:
         """Need nothing."""
 
     def files(self, system: System, abi: str) -> Mapping[str, Path]:  # noqa: ARG002

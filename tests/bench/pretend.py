@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from shlex import quote
 
-from sdkgen.bench.transport.base import Completed, Kind
-from sdkgen.bench.transport.local import Local
+from sdkgen.bench.devices.transport.base import Completed, Kind
+from sdkgen.bench.devices.transport.local import Local
 
 
 class Pretend(Local):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from sdkgen.bench.device import Identity
+from sdkgen.bench.devices.identity import Identity
 from sdkgen.bench.plan import Cell
 from sdkgen.bench.samples import Recording, parse
 

@@ -1,4 +1,4 @@
-"""Whole jobs on emulated devices: the same devices as in tests/bench/devices."""
+"""Whole jobs on emulated devices: the same devices as in tests/bench/emulated."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.devices.conftest import maple, twin, way, workplace
+from tests.bench.emulated.conftest import maple, twin, way, workplace
 
 __all__ = ["maple", "twin", "way", "workplace"]
 

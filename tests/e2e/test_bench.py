@@ -13,21 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from sdkgen.bench import emulator
-from sdkgen.bench import run as run_module
-from sdkgen.bench.emulator import Device
+from sdkgen.bench.devices import emulator
+from sdkgen.bench.devices.emulator import Device
+from sdkgen.bench.devices.transport import Found, connected, open_device
 from sdkgen.bench.plan import Cell, Settings
-from sdkgen.bench.run import Bench
-from sdkgen.bench.runner import choose
-from sdkgen.bench.store import Store, StoredSession, StoreError
-from sdkgen.bench.transport import Found, connected, open_device
-from sdkgen.bench.workspace import Workspace, open_workspace
+from sdkgen.bench.results.store import Store, StoredSession, StoreError
+from sdkgen.bench.runners.programs import choose
+from sdkgen.bench.runs import bench as run_module
+from sdkgen.bench.runs.bench import Bench
+from sdkgen.bench.sessions.workspace import Workspace, open_workspace
 from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch
-from tests.bench.devices.conftest import kill_daemon, wait_until
+from tests.bench.emulated.conftest import kill_daemon, wait_until
 from tests.bench.fake_runners import SCRIPTS
 from tests.bench.recordings import lines
-from tests.bench.test_run import PRELUDE
+from tests.bench.runs.test_bench import PRELUDE
 from tests.conftest import Run
 
 FOLDER = "/data/local/tmp/sdkgen"

@@ -1,0 +1,1 @@
+"""Devices: how they are reached, what they are and how they are, and emulated ones."""

@@ -1,0 +1,1 @@
+"""What a run says: rows, tables, pages, comparisons."""

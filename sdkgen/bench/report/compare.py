@@ -1,0 +1,119 @@
+"""One report beside another, or beside what was published; and whether anything became slower."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from sdkgen.bench.report.model import CellReport, Report, told_apart
+from sdkgen.bench.report.text import number
+from sdkgen.bench.results import statistics
+from sdkgen.errors import UsageError
+from sdkgen.spec.published import PublishedSpec
+
+
+@dataclass(frozen=True)
+class Change:
+    """A cell in two reports: how the median changed, as current / baseline."""
+
+    cell: CellReport
+    before: CellReport
+    ratio: statistics.Interval
+
+    def regressed(self, allowed: float) -> bool:
+        """Return whether the cell became slower by more than ``allowed``, and certainly slower at all.
+
+        Certainly: the 95 % interval of the ratio lies above one. Without sessions enough for an interval, never.
+        """
+        return self.ratio.value > 1 + allowed and self.ratio.low is not None and self.ratio.low > 1
+
+
+def changes(current: Report, baseline: Report) -> list[Change]:
+    """Return the cells that both reports have figures for.
+
+    Where the baseline has more than one artifact, the same one is before; or else the one that came last.
+    """
+    before: dict[tuple[str, ...], CellReport] = {}
+    for cell in baseline.cells:
+        if cell.session_medians:
+            before[cell.key] = before[*cell.key, cell.artifact_sha256] = cell
+    found = []
+    for cell in current.cells:
+        other = before.get((*cell.key, cell.artifact_sha256), before.get(cell.key))
+        if cell.session_medians and other is not None:
+            found.append(Change(cell, other, statistics.ratio_of(cell.session_medians, other.session_medians)))
+    return found
+
+
+def missing(current: Report, baseline: Report) -> list[CellReport]:
+    """Return the cells that the baseline has figures for, and the current report has not."""
+    have = {cell.key for cell in current.cells if cell.session_medians}
+    return [cell for cell in baseline.cells if cell.session_medians and cell.key not in have]
+
+
+def read_report(path: Path) -> Report:
+    """Return a report that ``--format json`` wrote; raises ``UsageError`` if the file is none."""
+    try:
+        return Report.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise UsageError(
+            "this is no report", context=str(path), hint="Write one with: sdkgen report --format json --out FILE.",
+            reference="bad-baseline",
+        ) from error  # fmt: skip
+
+
+CHANGE_HEADINGS = ("cell", "from", "before ms", "now ms", "ratio", "95 % interval", "artifact")
+
+
+def change_row(change: Change) -> tuple[str, ...]:
+    """Return a change as text, in the order of ``CHANGE_HEADINGS``."""
+    ratio = change.ratio
+    interval = f"{ratio.low:.3f}–{ratio.high:.3f}" if ratio.low is not None and ratio.high is not None else "–"
+    artifacts = dict.fromkeys((change.before.artifact_sha256[:8], change.cell.artifact_sha256[:8]))
+    figures = (number(change.before.median), number(change.cell.median), f"{ratio.value:.3f}", interval)
+    cell = change.cell
+    name = f"{cell.model} on {cell.way}, {cell.precision}, {cell.runner} of {cell.device}"
+    return (name, cell.provenance, *figures, " → ".join(artifacts))
+
+
+def published_table(report: Report, tables: Sequence[PublishedSpec]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return headings and rows of a table like the paper's: a row a device, figures of the GPU (or the NPU) in ms.
+
+    Every column says where its figures come from. A measured device that a publication names shares its row; where
+    there are several of its model, each figure says whose it is.
+    """
+    networks = list(dict.fromkeys((figure.network, figure.backend) for one in tables for figure in one.latency))
+    measured = [cell for cell in report.cells if cell.backend == "gpu" and cell.median is not None]
+    told = told_apart(measured, "model", "provenance")
+    columns = [(f"{cell.model}, GPU{more}", cell.provenance) for cell, more in zip(measured, told, strict=True)]
+    ours = list(dict.fromkeys(columns))
+    headings = (
+        "device",
+        *(f"{network}, {backend.upper()}, published" for network, backend in networks),
+        *(f"{what}, {provenance}" for what, provenance in ours),
+        "source",
+    )
+    lines: dict[str, dict[tuple[str, str], str]] = {}
+    sources: dict[str, list[str]] = {}
+    names: dict[str, str] = {}
+    for one in tables:
+        for figure in one.latency:
+            lines.setdefault(figure.device, {})[figure.network, figure.backend] = f"{figure.milliseconds:g}"
+            sources.setdefault(figure.device, []).append(f"{one.source.reference}, {one.source.table}")
+            names |= dict.fromkeys(figure.device_models, figure.device)
+    places = [names.get(cell.device_model or "") if cell.provenance == "measured" else None for cell in measured]
+    for cell, column, known in zip(measured, columns, places, strict=True):
+        twins = {one.serial_hash for one, place in zip(measured, places, strict=True) if known and place == known}
+        text = number(cell.median) + (f" #{cell.serial_hash[:4]}" if len(twins) > 1 else "")
+        device = known or cell.device
+        line = lines.setdefault(device, {})
+        line[column] = f"{line[column]}, {text}" if column in line else text
+        sources.setdefault(device, []).append(f"{cell.provenance}, {', '.join(report.runs)}")
+    rows = [
+        (device, *(figures.get(key, "–") for key in (*networks, *ours)), "; ".join(dict.fromkeys(sources[device])))
+        for device, figures in lines.items()
+    ]
+    return headings, rows

@@ -1,0 +1,158 @@
+"""A report as a terminal table, Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from typing import Protocol
+
+from rich.console import Console
+from rich.table import Table
+
+from sdkgen import console
+from sdkgen.bench.report.model import CellReport, Report, told_apart
+from sdkgen.bench.results import statistics
+
+
+class Titled(Protocol):
+    """A further table, with what stands above and below it."""
+
+    @property
+    def title(self) -> str:
+        """What stands above."""
+
+    @property
+    def headings(self) -> Sequence[str]:
+        """The columns' names."""
+
+    @property
+    def rows(self) -> Sequence[Sequence[str]]:
+        """The table's text."""
+
+    @property
+    def note(self) -> str:
+        """What stands below."""
+
+
+_UNLIMITED = 400
+
+HEADINGS = (
+    "device", "from", "model", "backend", "median ms", "95 % interval", "p95", "run only", "cold init", "warm init",
+    "first run", "MiB", "on backend", "sessions", "verdicts",
+)  # fmt: skip
+
+
+def print_table(report: Report, extras: Sequence[Titled] = ()) -> None:
+    """Print the report, and further tables below it, on standard output; the devices' text is escaped."""
+    _print(HEADINGS, rows(report.cells))
+    if note := footnote(report):
+        console.out.print(f"[dim]{note}[/]", soft_wrap=True)
+    for extra in extras:
+        print_rows(extra.headings, extra.rows, title=extra.title, note=extra.note)
+
+
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, note: str) -> None:
+    """Print a table with a title above it and a note below; all text is escaped."""
+    console.out.print(f"\n[bold]{console.safe(title)}[/]", soft_wrap=True)
+    _print(headings, rows)
+    console.out.print(f"[dim]{console.safe(note)}[/]", soft_wrap=True)
+
+
+def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    table = Table(*headings, box=None, header_style="bold", pad_edge=False)
+    for one in rows:
+        table.add_row(*(console.safe(text) for text in one))
+    # Where no terminal sets a width, nothing is wrapped: a script reads lines.
+    out = console.out if console.out.is_terminal else Console(file=console.out.file, width=_UNLIMITED, highlight=False)
+    out.print(table)
+
+
+def rows(cells: Sequence[CellReport]) -> list[tuple[str, ...]]:
+    """Return the cells' figures as text, in the order of ``HEADINGS``; beside the backend, what tells cells apart."""
+    told = told_apart(cells, "serial_hash", "provenance", "model", "way")
+    return [_row(cell, cell.way + more) for cell, more in zip(cells, told, strict=True)]
+
+
+def footnote(report: Report) -> str:
+    """Return what must be known about intervals of so few sessions as some cells have; empty if none has."""
+    if all(cell.low is None or len(cell.session_medians) >= statistics.SURE_SESSIONS for cell in report.cells):
+        return ""
+    return (
+        f"With fewer than {statistics.SURE_SESSIONS} sessions the interval is their range, which holds the true median "
+        "in 75 % of all cases with three, and in 88 % with four."
+    )
+
+
+def _row(cell: CellReport, way: str) -> tuple[str, ...]:
+    interval = f"{number(cell.low)}–{number(cell.high)}" if cell.low is not None else "–"
+    ops = f"{cell.delegated}/{cell.ops} ops" if cell.ops is not None and cell.delegated is not None else "–"
+    done = f"{cell.sessions}/{cell.sessions + cell.failed}"
+    verdicts = ", ".join(cell.verdicts) or "fine"
+    if cell.median is None and cell.errors:
+        verdicts = cell.errors[-1].partition(":")[0]
+    return (
+        cell.device,
+        cell.provenance,
+        cell.model,
+        way,
+        number(cell.median),
+        interval,
+        number(cell.p95),
+        number(cell.completion),
+        number(cell.cold_init),
+        number(cell.warm_init),
+        number(cell.first),
+        number(cell.memory_mib, 0),
+        ops,
+        done,
+        verdicts,
+    )
+
+
+def number(value: float | None, digits: int = 2) -> str:
+    """Return a figure as text, or a dash where there is none."""
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def markdown(report: Report) -> str:
+    """Return the report as a Markdown table, with the runs that it is made of."""
+    return markdown_table(HEADINGS, rows(report.cells)) + (
+        "\nTimes in milliseconds: median of session medians over write, run and read-back. "
+        f"Runs: {', '.join(report.runs)}.{f' {note}' if (note := footnote(report)) else ''}\n"
+    )
+
+
+def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a Markdown table; text that would end a cell or begin markup is escaped."""
+    lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
+    lines += [f"| {' | '.join(_plain(text) for text in one)} |" for one in rows]
+    return "\n".join(lines) + "\n"
+
+
+def _plain(text: str) -> str:
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
+    for character in "\\`*_[]|":
+        shown = shown.replace(character, f"\\{character}")
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def as_csv(report: Report) -> str:
+    """Return the report as CSV with full precision; a cell that a spreadsheet would take for a formula gets a quote."""
+    fields = [name for name in CellReport.model_fields if name not in ("session_medians", "errors")]
+    made = io.StringIO()
+    writer = csv.writer(made, lineterminator="\n")
+    writer.writerow(fields)
+    for cell in report.cells:
+        values = cell.model_dump(mode="json")
+        writer.writerow([_harmless(values[name]) for name in fields])
+    return made.getvalue()
+
+
+def _harmless(value: object) -> object:
+    if isinstance(value, list):
+        value = "; ".join(str(part) for part in value)
+    if isinstance(value, str):
+        value = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in value)
+        return f"'{value}" if value[:1] in ("=", "+", "-", "@") else value
+    return "" if value is None else value

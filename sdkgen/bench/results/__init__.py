@@ -1,0 +1,1 @@
+"""The store, its migrations, and the statistics over what it holds."""

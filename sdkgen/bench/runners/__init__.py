@@ -1,0 +1,1 @@
+"""What measures on a device: programs, an SDK's own benchmark, and how each is built."""

@@ -1,0 +1,1 @@
+"""Whole runs: every cell on every device, devices side by side."""

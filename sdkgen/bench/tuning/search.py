@@ -1,0 +1,148 @@
+"""Which graph of a model is the fastest: rounds of paired measurements that drop what is clearly slower.
+
+Every candidate is measured in turn with the others, session by session, so that two of them pair up under the same
+conditions: a ratio is that of two session medians of one turn, and its interval a bootstrap over the turns. A round
+drops what is clearly slower than the best so far, and of the rest the slower half (successive halving: Jamieson and
+Talwalkar 2016, arXiv 1502.07943). The default and the released file stay, since every ratio is to one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from sdkgen.bench.report.model import device_name, totals
+from sdkgen.bench.results import statistics
+from sdkgen.bench.results.store import StoredSession
+from sdkgen.formats import InputType, Layout, Precision
+
+RELEASED = "released"
+"""What the released file is called among the candidates' labels."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way of converting a model."""
+
+    variant: str
+    layout: Layout
+    precision: Precision
+    input_type: InputType
+
+    @property
+    def label(self) -> str:
+        """What tables and the store call it."""
+        return f"{self.variant} {self.layout} {self.precision} {self.input_type}"
+
+
+class Place(NamedTuple):
+    """Where something was measured: a device by the hash of its serial, and a backend."""
+
+    serial_hash: str
+    device: str
+    backend: str
+
+
+class Measured(NamedTuple):
+    """A session's median in milliseconds; ``turn`` says which sessions were measured one after the other."""
+
+    label: str
+    place: Place
+    turn: tuple[int, int]
+    median: float
+
+
+def read_sessions(sessions: Iterable[StoredSession], round_number: int, model: str) -> list[Measured]:
+    """Return what the complete sessions of a round measured; those that a backend ran in part only do not count."""
+    found = []
+    for one in sessions:
+        samples = totals(one)
+        whole = one.recording.placement is None or one.recording.placement.full
+        if one.status == "complete" and samples and whole:
+            place = Place(one.identity.serial_hash, device_name(one), one.backend)
+            label = one.model.removeprefix(f"{model} ")
+            found.append(Measured(label, place, (round_number, one.number), float(np.median(samples))))
+    return found
+
+
+@dataclass
+class Tuning:
+    """The state of a search. ``active`` are the labels that the next round measures beside the references."""
+
+    default: str
+    active: list[str]
+    references: Sequence[str] = (RELEASED,)
+    dropped: dict[str, str] = field(default_factory=dict)
+    """Why a candidate is no longer measured, by its label."""
+    _medians: dict[tuple[str, Place], dict[tuple[int, int], float]] = field(default_factory=dict)
+
+    @property
+    def places(self) -> list[Place]:
+        """Where the default was measured, in the order of the first measurement."""
+        return [place for label, place in self._medians if label == self.default]
+
+    @property
+    def measured(self) -> list[str]:
+        """Everything that has figures, in the order of the first measurement."""
+        return list(dict.fromkeys(label for label, _ in self._medians))
+
+    def add(self, found: Iterable[Measured]) -> None:
+        """Take the sessions of a round."""
+        for one in found:
+            self._medians.setdefault((one.label, one.place), {})[one.turn] = one.median
+
+    def ratio(self, label: str, other: str, place: Place) -> statistics.Interval | None:
+        """Return how long ``label`` takes relative to ``other``, paired by turn; None if they share no turn."""
+        mine, theirs = self._medians.get((label, place), {}), self._medians.get((other, place), {})
+        pairs = [mine[turn] / theirs[turn] for turn in sorted(mine.keys() & theirs.keys())]
+        return statistics.interval_of(pairs) if pairs else None
+
+    def median(self, label: str, place: Place) -> float:
+        """Return the median of the session medians, in milliseconds."""
+        return float(np.median(list(self._medians[label, place].values())))
+
+    def turns(self, label: str, place: Place) -> int:
+        """Return how many sessions there are."""
+        return len(self._medians.get((label, place), {}))
+
+    def worst(self, label: str) -> tuple[Place, statistics.Interval] | None:
+        """Return where ``label`` does worst relative to the default; None unless it was measured everywhere."""
+        ratios = [(place, self.ratio(label, self.default, place)) for place in self.places]
+        known = [(place, ratio) for place, ratio in ratios if ratio is not None]
+        if not known or len(known) < len(ratios):
+            return None
+        return max(known, key=lambda one: one[1].value)
+
+    def ranked(self) -> list[str]:
+        """Return the active candidates that were measured everywhere, the smallest worst-case ratio first."""
+        worst = {label: self.worst(label) for label in [self.default, *self.active]}
+        known = {label: found[1].value for label, found in worst.items() if found is not None}
+        return sorted(known, key=lambda label: (known[label], label != self.default))
+
+    def drop_slower(self, round_number: int, failures: Mapping[str, str] = {}) -> None:
+        """Drop what failed, what is clearly slower than the best so far, and then all but the faster half."""
+        ranked = self.ranked()
+        for label in self.active:
+            if label not in ranked:
+                self.dropped[label] = failures.get(label, "not measured everywhere")
+        for label in ranked[1:]:
+            place, _ = self.worst(label) or (None, None)
+            behind = self.ratio(label, ranked[0], place) if place is not None else None
+            if behind is not None and behind.low is not None and behind.low > 1:
+                self.dropped[label] = f"slower than the best in round {round_number}"
+        left = [label for label in ranked if label not in self.dropped and label != self.default]
+        for label in left[-(-len(self.active) // 2) :]:
+            self.dropped[label] = f"in the slower half of round {round_number}"
+        self.dropped.pop(self.default, None)
+        self.active = [label for label in left if label not in self.dropped]
+
+    def choice(self) -> str:
+        """Return the best candidate, or the default unless the best is certainly faster everywhere."""
+        for label in self.ranked():
+            ratios = [self.ratio(label, self.default, place) for place in self.places]
+            if label == self.default or all(r is not None and r.high is not None and r.high < 1 for r in ratios):
+                return label
+        return self.default
