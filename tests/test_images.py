@@ -1,15 +1,17 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from sdkgen import images
-from sdkgen.errors import ImageError, OutputError
+from sdkgen.errors import ImageError, MissingExtraError, OutputError
 from sdkgen.images import read_image, write_png
 
 # Red, green over blue, white: every orientation puts them elsewhere.
@@ -21,7 +23,18 @@ def save(path: Path, image: Image.Image, **options: Any) -> Path:
     return path
 
 
-@pytest.mark.parametrize(("suffix", "options"), [("png", {}), ("jpg", {"quality": 100}), ("webp", {"lossless": True})])
+@pytest.mark.parametrize(
+    ("suffix", "options"),
+    [
+        ("png", {}),
+        ("jpg", {"quality": 100}),
+        ("webp", {"lossless": True}),
+        ("avif", {"quality": 100}),
+        ("tiff", {}),
+        ("bmp", {}),
+        ("gif", {}),
+    ],
+)
 def test_reads_each_format(tmp_path: Path, suffix: str, options: dict[str, Any]) -> None:
     made = read_image(save(tmp_path / f"a.{suffix}", Image.fromarray(CORNERS), **options))
     assert made.dtype == np.uint8
@@ -116,7 +129,7 @@ def test_other_files_say_what_can_be_read(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"JPEG, PNG, WEBP"):
         read_image(text)
     with pytest.raises(ImageError, match=r"JPEG, PNG, WEBP"):
-        read_image(save(tmp_path / "a.gif", Image.fromarray(CORNERS)))
+        read_image(save(tmp_path / "a.ppm", Image.fromarray(CORNERS)))
     with pytest.raises(ImageError, match="does not exist"):
         read_image(tmp_path / "none.png")
     with pytest.raises(ImageError, match="is a folder"):
@@ -137,8 +150,69 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
 
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
     path.write_bytes(data)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="60000 × 60000 pixels, more than 150,000,000"):
         read_image(path)
+
+
+def test_heic_is_read_whole_and_upright(tmp_path: Path) -> None:
+    heif = pytest.importorskip("pillow_heif")
+    heif.register_heif_opener()
+    picture = Image.fromarray(CORNERS.repeat(8, 0).repeat(4, 1))
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a phone held upright: to be turned clockwise by a quarter
+    path = save(tmp_path / "a.heic", picture.transpose(Image.Transpose.ROTATE_90), exif=exif.tobytes(), quality=100)
+    made = read_image(path)
+    assert made.shape == (128, 64, 3)
+    np.testing.assert_allclose(made[16::96, 8::48].astype(int), CORNERS[2::12, 2::12], atol=16)
+
+
+def test_heic_without_the_extra_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    path = tmp_path / "a.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic" + bytes(64))
+    with pytest.raises(MissingExtraError) as caught:
+        read_image(path)
+    assert "sdkgen[heif]" in caught.value.hint
+
+
+def test_colours_of_another_profile_become_srgb(tmp_path: Path) -> None:
+    """Pillow makes profiles of sRGB and Lab only; this is sRGB's with red and blue exchanged, and another name."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    count = int.from_bytes(profile[128:132])
+    places = {bytes(profile[132 + 12 * i : 136 + 12 * i]): 132 + 12 * i for i in range(count)}
+    red, blue = places[b"rXYZ"], places[b"bXYZ"]
+    profile[red : red + 4], profile[blue : blue + 4] = b"bXYZ", b"rXYZ"
+    other = bytes(profile).replace("sRGB".encode("utf-16-be"), "test".encode("utf-16-be"))
+    picture = Image.new("RGB", (4, 4), (255, 0, 0))
+    made = read_image(save(tmp_path / "a.png", picture, icc_profile=other))
+    assert made[0, 0].tolist() == pytest.approx([0, 0, 255], abs=3)
+    plain = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    assert read_image(save(tmp_path / "b.png", picture, icc_profile=plain))[0, 0].tolist() == [255, 0, 0]
+    assert read_image(save(tmp_path / "c.png", picture, icc_profile=b"damaged"))[0, 0].tolist() == [255, 0, 0]
+
+
+def test_a_folder_means_its_images_sorted(tmp_path: Path) -> None:
+    for name in ("b.png", "a.JPG", "c.heic", "notes.txt", ".hidden"):
+        (tmp_path / name).write_bytes(b"")
+    assert [path.name for path in images.expand([tmp_path])] == ["a.JPG", "b.png", "c.heic"]
+    assert images.expand(["x.png", "-"]) == [Path("x.png"), Path("-")]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ImageError, match="no image in the folder"):
+        images.expand([tmp_path / "empty"])
+
+
+def test_a_url_is_refused_as_such() -> None:
+    with pytest.raises(ImageError, match="URLs are not fetched") as caught:
+        images.expand(["https://example.org/a.jpg"])
+    assert caught.value.context == "https://example.org/a.jpg"
+
+
+def test_standard_input_is_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(CORNERS).save(stream, "PNG")
+    stream.seek(0)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=stream))
+    np.testing.assert_array_equal(read_image(Path("-")), CORNERS)
 
 
 def test_written_png_reads_back(tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ def register(app: typer.Typer) -> None:
 
 
 def detect_faces(
-    images: list[Path] | None = typer.Argument(None, metavar="[IMAGE…]", help="JPEG, PNG or WebP."),
+    images: list[Path] | None = typer.Argument(
+        None, metavar="[IMAGE…]", help="Photographs, folders of them, or - for standard input."
+    ),
     video: str | None = typer.Option(None, "--video", help="Instead of images: a video file, or a camera's index."),
     realtime: bool = typer.Option(False, "--realtime", help="Play a video at its own pace, dropping late frames."),
     frames: int | None = typer.Option(None, "--frames", min=1, help="Stop after so many frames."),
@@ -59,6 +61,7 @@ def detect_faces(
     video with what was done written whole; exit code 0 for a camera, which has no other end, else 130.
     """
     from sdkgen.detection.types import Options
+    from sdkgen.images import expand
 
     spec = load_model(model)
     options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard")
@@ -66,8 +69,8 @@ def detect_faces(
         _ = spec.released  # an untrained model finds no faces
     if (video is None) == (not images):
         raise UsageError("give images, or a video with --video", hint="One of the two, not both.")
-    images = images or []
-    targets = _targets(images, draw)
+    paths = expand(images or [])
+    targets = _targets(paths, draw)
     runtime = _open(spec, backend, precision, weights, trust_weights)
     results: list[dict[str, Any]] = []
     try:
@@ -77,12 +80,12 @@ def detect_faces(
             found = VideoDetection(video, runtime, spec, options, realtime=realtime, draw=draw)
             _detect_video(found, {"video": video, "model": spec.name, "backend": runtime.name}, spec, frames, json)
             return
-        for image, target in zip(images, targets, strict=True):
+        for image, target in zip(paths, targets, strict=True):
             about = {"image": str(image), "model": spec.name, "backend": runtime.name}
             try:
                 results.append(about | _detect(image, target, runtime, spec, options))
             except ImageError as error:
-                if len(images) == 1:
+                if len(paths) == 1:
                     raise
                 console.print_error(error)
                 told = {"reference": error.reference, "message": error.message, "hint": error.hint}
@@ -94,7 +97,7 @@ def detect_faces(
     else:
         _print(results)
     if unreadable := sum("error" in result for result in results):
-        message = f"{unreadable} of {len(images)} images could not be read"
+        message = f"{unreadable} of {len(paths)} images could not be read"
         raise ImageError(message, hint="What is wrong with each of them is said above; the others are done.")
 
 
@@ -151,7 +154,9 @@ def _detect_video(
                 records.append(place | {"detections": described})
     seconds = time.monotonic() - begun
     if json:
-        console.print_json(about | {"dropped": found.dropped, "ended_early": found.fault, "frames": records})
+        console.print_json(
+            about | {"dropped": found.dropped, "ended_early": found.fault, "retimed": found.retimed, "frames": records}
+        )
     else:
         speed = f"{count / seconds:.0f} a second, {found.dropped} dropped"
         console.out.print(f"{faces} faces in {count} frames ({speed})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -105,14 +104,13 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iter
 
     Raises ``UsageError`` for a video among other sources, ``ImageError`` for what cannot be read.
     """
-    from sdkgen.images import read_image
+    from sdkgen.images import expand, is_image, read_image
     from sdkgen.video import Frame, Video
 
-    images = [source for source in sources if Path(source).suffix.lower() in (".jpg", ".jpeg", ".png", ".webp")]
-    if len(images) == len(sources):
+    if all(is_image(source) for source in sources):
         stills = (
-            ({"image": source}, Frame(index, index / IMAGES_A_SECOND, read_image(Path(source))))
-            for index, source in enumerate(sources)
+            ({"image": str(path)}, Frame(index, index / IMAGES_A_SECOND, read_image(path)))
+            for index, path in enumerate(expand(sources))
         )
         return IMAGES_A_SECOND, False, stills
     if len(sources) > 1:
@@ -122,18 +120,20 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iter
 
 
 def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """Yield a file's frames, or the newest of a camera; those whose time does not go on are left out."""
+    """Yield a file's frames, or the newest of a camera.
+
+    The first whose time was corrected says so ("retimed"): it did not come after the one before it.
+    """
     from sdkgen.video import Live
 
-    latest, left_out = -math.inf, 0
+    told = False
     for frame in stack.enter_context(Live(video)) if video.camera else video:
-        if not frame.seconds > latest:
-            left_out += 1
-            continue
-        latest = frame.seconds
-        yield {"frame": frame.index, "seconds": round(frame.seconds, 6)}, frame
-    if left_out:
-        console.warn(f"{left_out} frames were left out: by their times they do not come after the ones before them")
+        about = {"frame": frame.index, "seconds": round(frame.seconds, 6)}
+        if video.retimed and not told:
+            told, about = True, about | {"retimed": True}
+        yield about, frame
+    if video.retimed:
+        console.warn(f"{video.retimed} frames were given other times: theirs do not come after the ones before")
     if video.fault is not None:
         console.warn(f"the video ends early, {video.fault}; the frames before are done")
 

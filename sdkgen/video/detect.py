@@ -35,6 +35,7 @@ class VideoDetection:
         self._draw = draw
         self.dropped = 0
         self.fault: str | None = None
+        self.retimed = 0
         self.interrupted = False
 
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
@@ -59,4 +60,5 @@ class VideoDetection:
             finally:
                 self.dropped = live.dropped if live else 0
                 self.fault = video.fault
+                self.retimed = video.retimed
                 self.interrupted = interruption.asked and not video.camera

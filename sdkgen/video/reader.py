@@ -9,12 +9,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sdkgen.detection.preprocess import Bytes
 from sdkgen.errors import ImageError, MissingExtraError
+from sdkgen.video.times import RisingTimes
+from sdkgen.video.upright import upright_pixels
 
 if TYPE_CHECKING:
+    from fractions import Fraction
+
     from av import VideoFrame
 
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
@@ -34,7 +36,8 @@ class Video:
 
     ``camera`` tells which of the two it is, ``rate`` the frames a second, ``announced`` how many frames a file's
     header promises to show (0 where it does not say). After the last frame, ``fault`` says why the source ended early,
-    if it did: a file that was cut off gives the frames before the cut.
+    if it did: a file that was cut off gives the frames before the cut; and ``retimed`` how many frames had a time that
+    does not come after the one before, and were given one that does.
     """
 
     def __init__(self, source: str, *, device_format: str | None = None) -> None:
@@ -67,25 +70,26 @@ class Video:
         if self.announced and "mp4" in self._container.format.name.split(","):
             # An MP4 that was trimmed holds more than its edit list shows; its index, there from the start, knows.
             self.announced = sum(not entry.is_discard for entry in self._stream.index_entries)
+        elif self.announced and _is_whole_avi(source):
+            # Its header also counts the empty chunks that stand for a frame shown longer, its index does not.
+            self.announced = sum(entry.size > 0 for entry in self._stream.index_entries) or self.announced
         self._whole = 0
+        self._times = RisingTimes(1 / self.rate)
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame once; raises ``ImageError`` if there is not one that can be decoded."""
         index = 0
-        begin: float | None = None
         frames = self._decoded()
         while True:
             try:
                 frame: VideoFrame | None = next(frames, None)
-                pixels = None if frame is None else _upright(frame)
+                pixels = None if frame is None else upright_pixels(frame, self._aspect)
             except (self._av.FFmpegError, OSError, ValueError) as error:
                 self.fault = f"after {index} frames: {_message(error)}"
                 break
             if frame is None or pixels is None:
                 break
-            begin = frame.time if begin is None else begin
-            seconds = index / self.rate if frame.time is None or begin is None else frame.time - begin
-            yield Frame(index, float(seconds), pixels)
+            yield Frame(index, self._times.next(frame.time), pixels)
             index += 1
         if not index:
             raise ImageError(
@@ -95,6 +99,16 @@ class Video:
             )
         if self.fault is None and self._whole < self.announced:
             self.fault = f"after {self._whole} of {self.announced} frames"
+
+    @property
+    def retimed(self) -> int:
+        """How many frames were given another time than the file's."""
+        return self._times.corrected
+
+    @property
+    def _aspect(self) -> Fraction | None:
+        ratio: Fraction | None = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
+        return ratio
 
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yield every frame that is to be shown, counting those whose data is there to the last byte."""
@@ -130,10 +144,15 @@ def _camera(index: str, av: Any) -> tuple[str, str]:
     return name.format(index), form
 
 
-def _upright(frame: VideoFrame) -> Bytes:
-    """Return the frame's pixels, turned as the file says that they are to be shown."""
-    pixels = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
+def _is_whole_avi(source: str) -> bool:
+    """Tell whether a file is an AVI that is as long as it says (RIFF: four letters, then the size of what follows)."""
+    path = Path(source)
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        head = file.read(12)
+    is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
+    return is_avi and path.stat().st_size >= 8 + int.from_bytes(head[4:8], "little")
 
 
 def _message(error: Exception) -> str:

@@ -15,6 +15,7 @@ from PIL import Image
 
 import sdkgen.video
 from sdkgen.commands.track import track
+from sdkgen.video.times import RisingTimes
 from tests.conftest import Run
 from tests.tracking.sequences import Bytes, Placed, frame, path
 
@@ -122,10 +123,11 @@ def test_times_that_repeat_or_go_back(run: Run, tmp_path: Path) -> None:
     done = run("track", _video(tmp_path / "v.mkv", _moving(6), times), "--json")
     assert done.returncode == 0, done.stderr
     records = json.loads(done.stdout)
-    assert [record["frame"] for record in records] == [0, 1, 2, 4, 5]
-    assert [record["seconds"] for record in records] == [0.0, 0.04, 0.08, 0.12, 0.16]
-    assert "1 frames were left out" in done.stderr
-    assert [record["detector_ran"] for record in records] == [True] + [False] * 4
+    assert [record["frame"] for record in records] == list(range(6))
+    assert [record["seconds"] for record in records] == [0.0, 0.04, 0.08, 0.12, 0.16, 0.2]
+    assert [record.get("retimed") for record in records] == [None, None, None, True, None, None]
+    assert "3 frames were given other times" in done.stderr
+    assert [record["detector_ran"] for record in records] == [True] + [False] * 5
 
 
 def test_a_video_that_changes_size_and_orientation(run: Run, tmp_path: Path) -> None:
@@ -203,6 +205,7 @@ class _Camera(sdkgen.video.Video):
 
     def __init__(self, source: str) -> None:
         self.source, self.camera, self.rate, self.fault = source, True, 30.0, None
+        self._times = RisingTimes(1 / 30)
         self.picture = _moving(2)[0]
 
     def __iter__(self) -> Iterator[sdkgen.video.Frame]:

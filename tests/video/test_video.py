@@ -6,6 +6,8 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from sdkgen.errors import ImageError, OutputError, UsageError
 from sdkgen.spec.registry import load_model
 from sdkgen.video import Live, Video, VideoWriter
 from sdkgen.video.detect import VideoDetection
+from sdkgen.video.times import RisingTimes
 
 av = pytest.importorskip("av")
 
@@ -129,23 +132,116 @@ def test_a_file_that_was_cut_says_so_trimmed_or_not(tmp_path: Path, lost: int, *
     assert video.fault == f"after {promised - max(lost, 1)} of {promised} frames"
 
 
-@pytest.mark.parametrize(("quarters", "corner"), [(1, (0, -1)), (2, (-1, -1)), (3, (-1, 0))])
-def test_frames_are_turned_as_the_file_says(tmp_path: Path, quarters: int, corner: tuple[int, int]) -> None:
+def _matrix(a: int, b: int, c: int, d: int) -> bytes:
+    """Return a display matrix as MP4 stores it: 16.16 fixed point, and 2.30 in the last column."""
+    numbers = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
+    return b"".join(number.to_bytes(4, signed=True) for number in numbers)
+
+
+@pytest.mark.parametrize(
+    ("matrix", "corner"),
+    [
+        # A stored pixel at (x, y) is shown at (a·x + c·y, b·x + d·y); the upper left one ends up in ``corner``.
+        ((1, 0, 0, 1), (0, 0)),
+        ((-1, 0, 0, 1), (0, -1)),
+        ((1, 0, 0, -1), (-1, 0)),
+        ((-1, 0, 0, -1), (-1, -1)),
+        ((0, 1, 1, 0), (0, 0)),
+        ((0, 1, -1, 0), (0, -1)),
+        ((0, -1, 1, 0), (-1, 0)),
+        ((0, -1, -1, 0), (-1, -1)),
+    ],
+)
+def test_frames_are_turned_and_mirrored_as_the_file_says(
+    tmp_path: Path, matrix: tuple[int, int, int, int], corner: tuple[int, int]
+) -> None:
     data = _write(tmp_path / "v.mp4", 2).read_bytes()
-    one, minus = (1 << 16).to_bytes(4), (-(1 << 16)).to_bytes(4, signed=True)
-    zero, last = bytes(4), (1 << 30).to_bytes(4)
-    level = one + zero * 3 + one + zero * 3 + last
-    # The matrices that phones write for a clockwise turn by so many quarters.
-    turn = {1: (zero, one, minus, zero), 2: (minus, zero, zero, minus), 3: (zero, minus, one, zero)}[quarters]
-    turned = turn[0] + turn[1] + zero + turn[2] + turn[3] + zero * 3 + last
-    header = data.index(b"tkhd")
-    at = data.index(level, header)
-    (tmp_path / "turned.mp4").write_bytes(data[:at] + turned + data[at + len(level) :])
+    level = _matrix(1, 0, 0, 1)
+    at = data.index(level, data.index(b"tkhd"))
+    (tmp_path / "turned.mp4").write_bytes(data[:at] + _matrix(*matrix) + data[at + len(level) :])
     with Video(str(tmp_path / "turned.mp4")) as video:
         pixels = next(iter(video)).pixels
-    assert pixels.shape[:2] == (SIZE if quarters % 2 else SIZE[::-1])
+    transposed = matrix[0] == 0
+    assert pixels.shape[:2] == (SIZE if transposed else SIZE[::-1])
     corners = {(y, x): int(pixels[y * 4, x * 4, 0]) for y in (0, -1) for x in (0, -1)}
     assert max(corners, key=lambda place: corners[place]) == corner
+    # The patch is 24 wide and 16 high as stored.
+    patch = pixels[..., 0] > 200
+    assert (patch.any(0).sum(), patch.any(1).sum()) == pytest.approx((16, 24) if transposed else (24, 16), abs=2)
+
+
+@pytest.mark.parametrize(("aspect", "shape"), [(Fraction(2, 1), (64, 192)), (Fraction(1, 2), (128, 96))])
+def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction, shape: tuple[int, int]) -> None:
+    path = tmp_path / "v.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
+        stream.codec_context.sample_aspect_ratio = aspect
+        for index in range(3):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(index), format="rgb24")))
+        container.mux(stream.encode(None))
+    with Video(str(path)) as video:
+        assert {frame.pixels.shape[:2] for frame in video} == {shape}
+
+
+def _with_times(path: Path, times: list[int]) -> Path:
+    """Write a Matroska file whose pictures, in their order, have these times in milliseconds."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=25)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuvj420p")
+        packets = [
+            p for i in range(len(times)) for p in stream.encode(av.VideoFrame.from_ndarray(_picture(i), "rgb24"))
+        ]
+        for index, (packet, at) in enumerate(zip([*packets, *stream.encode(None)], times, strict=True)):
+            packet.pts, packet.dts = round((1 + at / 1000) / packet.time_base), index
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("times", "expected", "retimed"),
+    [
+        ([0, 40, 80, 80, 120], [0, 0.04, 0.08, 0.12, 0.16], 2),
+        ([0, 120, 40, 80, 240], [0, 0.12, 0.16, 0.2, 0.24], 2),
+        ([0, 40, 4000, 0, 40, 80], [0, 0.04, 4, 4.04, 4.08, 4.12], 1),
+    ],
+)
+def test_every_frame_is_kept_and_its_time_comes_after_the_last_one(
+    times: list[int], expected: list[float], retimed: int
+) -> None:
+    rising = RisingTimes(0.04)
+    assert [rising.next(time / 1000) for time in times] == pytest.approx(expected)
+    assert rising.corrected == retimed
+
+
+def test_times_that_are_missing_are_counted_on() -> None:
+    rising = RisingTimes(0.04)
+    assert [rising.next(time) for time in (None, None, 7.0, 7.04)] == pytest.approx([0, 0.04, 0.08, 0.12])
+
+
+def test_a_file_with_times_out_of_order_loses_no_frame(tmp_path: Path) -> None:
+    with Video(str(_with_times(tmp_path / "v.mkv", [0, 120, 40, 80, 160, 200]))) as video:
+        frames = list(video)
+    assert [frame.index for frame in frames] == list(range(6))
+    assert all(later.seconds > earlier.seconds for earlier, later in pairwise(frames))
+    assert video.retimed == 2
+    assert video.fault is None
+
+
+def test_a_complete_avi_of_a_variable_frame_rate_does_not_end_early(tmp_path: Path) -> None:
+    path = tmp_path / "v.avi"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mjpeg", rate=30)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuvj420p")
+        stream.codec_context.time_base = Fraction(1, 30)
+        for index in range(10):
+            frame = av.VideoFrame.from_ndarray(_picture(index), format="rgb24")
+            frame.pts, frame.time_base = 2 * index, Fraction(1, 30)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with Video(str(path)) as video:
+        assert len(list(video)) == 10
+    assert video.fault is None
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", b"\x00" * 5000])
@@ -209,6 +305,19 @@ def test_drawing_keeps_frames_times_and_odd_sizes(tmp_path: Path) -> None:
         frames = list(video)
     assert [frame.pixels.shape for frame in frames] == [(64, 96, 3)] * 5
     assert [frame.seconds for frame in frames] == pytest.approx([0, 0.04, 0.04, 0.12, 0.16], abs=1e-3)
+
+
+def test_a_picture_of_another_shape_is_letterboxed_into_the_drawing(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "o.mp4", 25) as writer:
+        writer.write(np.full((64, 96, 3), 200, np.uint8), 0)
+        writer.write(np.full((96, 48, 3), 200, np.uint8), 0.04)
+    with Video(str(tmp_path / "o.mp4")) as video:
+        wide, tall = (frame.pixels[..., 0] for frame in video)
+    assert wide.min() > 180
+    # 48 × 96 fits into 96 × 64 as 32 × 64, with bars left and right.
+    assert tall[:, :28].max() < 40
+    assert tall[:, -28:].max() < 40
+    assert tall[4:-4, 36:60].min() > 180
 
 
 def test_a_drawing_that_fails_leaves_nothing(tmp_path: Path) -> None:
