@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 BIAS_LOSS = 0.01
 """The share of its range, zero included, that a bias or an alpha may lose by being rounded to half.
 
-Half keeps eleven bits, so that ordinary numbers lose 1/4096 at most. More is lost where all numbers of a layer are below
-half's smallest normal number, 6e-5: below 3e-6 it is one per cent, and below 3e-8 nothing is left.
+Half keeps eleven bits, so that ordinary numbers lose 1/4096 at most. More is lost where all numbers of a layer are
+below half's smallest normal number, 6e-5: below 3e-6 it is one per cent, and below 3e-8 nothing is left.
 """
 
 

@@ -14,9 +14,9 @@ LARGEST_HALF = float(np.finfo(np.float16).max)
 
 
 def find_excess(network: nn.Module, image: Array, limit: float) -> tuple[str, float] | None:
-    """Return the first layer whose output for ``image`` exceeds ``limit``, and its largest magnitude; None if none does.
+    """Return the first layer whose output for ``image`` exceeds ``limit``, and its largest magnitude.
 
-    ``image`` is (1, H, W, 3) in the range of the model's input. A NaN exceeds any limit.
+    None if none does. ``image`` is (1, H, W, 3) in the range of the model's input. A NaN exceeds any limit.
     """
     found: list[tuple[str, float]] = []
 

@@ -66,6 +66,17 @@ def enlarge_kernel(layers: list[list[NDArray[np.float32]]]) -> None:
     layers[4][0][:] *= 1e6
 
 
+def enlarge_and_shrink(factor: float) -> Change:
+    """Multiply a depthwise convolution and divide the pointwise one behind it: the network computes the same."""
+
+    def change(layers: list[list[NDArray[np.float32]]]) -> None:
+        for values in layers[3]:
+            values *= factor
+        layers[4][0][:] /= factor
+
+    return change
+
+
 def enlarge_first_layer(layers: list[list[NDArray[np.float32]]]) -> None:
     """Multiply the first layer by 20,000: its numbers fit into half, what it computes does not."""
     for values in layers[0]:
