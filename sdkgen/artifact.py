@@ -30,7 +30,10 @@ class TensorRecord(Record):
 
 
 class ArtifactRecord(Record):
-    """Everything about an artifact that a reader of the manifest needs, and what tells whether it is the same file."""
+    """Everything about an artifact that a reader of the manifest needs, and what tells whether it is the same file.
+
+    ``variant`` is the shape of a TFLite graph; ``weights_bits`` how many bits a compressed weight takes.
+    """
 
     path: str
     model: str
@@ -38,6 +41,8 @@ class ArtifactRecord(Record):
     precision: Precision
     outputs_layout: Layout
     input_type: InputType = "float"
+    variant: str | None = None
+    weights_bits: int | None = None
     bytes: int
     sha256: str
     ops: dict[str, int]

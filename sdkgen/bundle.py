@@ -14,10 +14,12 @@ from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
 from sdkgen.errors import ConvertError, OutputError
 from sdkgen.files import whole_folder
-from sdkgen.render import aar, manifest
+from sdkgen.render import aar, manifest, selftest
+from sdkgen.render.check import check_start
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
 from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch
 
 Target: TypeAlias = Literal["ios", "android", "onnx"]
@@ -65,7 +67,8 @@ def build(request: Request) -> manifest.Manifest:
     is given.
 
     Raises ``UsageError`` for a name the target cannot use, ``OutputError`` if the folder cannot be written or
-    replaced, and what ``convert`` raises.
+    replaced, ``ConvertError`` if the SDK could not start with one of its artifacts or compressed weights find other
+    faces, and what ``convert`` raises.
     """
     renderer = import_module(f"sdkgen.render.{RENDERERS[request.target]}")
     renderer.check_names(request.name, request.package)
@@ -73,6 +76,7 @@ def build(request: Request) -> manifest.Manifest:
     with whole_folder(request.out) as work:
         detector, landmarker = _convert(request)
         context = _context(request, detector, landmarker)
+        _check_start(request, context, detector, landmarker)
         artifacts = (*detector, *landmarker)
         places = renderer.render(context, artifacts, work)
         records = tuple(
@@ -120,6 +124,29 @@ def _convert(request: Request) -> tuple[tuple[Artifact, ...], tuple[Artifact, ..
         for artifact in (*detector, *landmarker):
             _check_gpu(artifact)
     return detector, landmarker
+
+
+def _check_start(
+    request: Request, context: SdkContext, detector: tuple[Artifact, ...], landmarker: tuple[Artifact, ...]
+) -> None:
+    """Put every artifact to the self-test that the SDK puts it to at its first start.
+
+    Raises ``ConvertError`` if one fails, or if compressed weights do not find the same faces.
+    """
+    own: dict[str, Any] = {"weights": context.weights, "trust": context.trust}
+    if request.weights_bits is not None:
+        from sdkgen.parity.compression import check_compression
+
+        check_compression(detector[-1], context.spec, context.spec, **own)
+        if request.landmarker is not None:
+            check_compression(landmarker[-1], request.landmarker, load_model("blazeface-front"))
+    golden = selftest.selftest(context.spec, context.weights, context.compressed, trust=context.trust)
+    for artifact in detector:
+        check_start(artifact, context.spec, golden, **own)
+    if request.landmarker is not None:
+        golden = selftest.landmarks(request.landmarker, context.landmarker_compressed)
+        for artifact in landmarker:
+            check_start(artifact, request.landmarker, golden)
 
 
 def _check_gpu(artifact: Artifact) -> None:
@@ -175,6 +202,8 @@ def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple
         tools=tool_versions(*TOOLS[FORMATS[request.target]]),
         weights=request.weights,
         trust=request.trust,
+        compressed=detector[-1].path if request.weights_bits is not None else None,
+        landmarker_compressed=landmarker[-1].path if landmarker and request.weights_bits is not None else None,
     )
 
 
@@ -189,7 +218,11 @@ def _manifest(
         target=request.target,
         runtime=context.runtime,
         trained=context.spec.trained,
+        precision=context.precision,
         outputs_layout=context.layout,
+        input_type=context.input_type if request.target == "android" else None,
+        variant=artifacts[0].variant,
+        weights_bits=request.weights_bits,
         artifacts=artifacts,
         tools=context.tools,
         parts=parts,

@@ -43,6 +43,13 @@ def sha256_path(path: Path) -> str:
     return total.hexdigest()
 
 
+def source_digest(*parts: str) -> str:
+    """Return the sha256 of this package's own source in ``parts``, files and folders relative to the package."""
+    package = Path(__file__).resolve().parent
+    files = [file for part in parts for file in files_below(package / part) if file.suffix == ".py"]
+    return sha256_json([[file.relative_to(package).as_posix(), sha256_path(file)] for file in files])
+
+
 def size_of(path: Path) -> int:
     """Return the bytes of a file, or of all files below a folder."""
     return sum(file.stat().st_size for file in files_below(path))

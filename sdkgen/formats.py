@@ -9,6 +9,9 @@ Precision: TypeAlias = Literal["fp16", "fp32"]
 Layout: TypeAlias = Literal["joined", "standard"]
 InputType: TypeAlias = Literal["float", "bytes"]
 
+DEFAULT_VARIANT = "sliced-padding"
+"""The shape of a TFLite graph unless another is asked for; see ``convert.tflite.variants``."""
+
 Pipeline: TypeAlias = Literal["detect", "track"]
 
 SUFFIXES: dict[Format, str] = {"tflite": ".tflite", "coreml": ".mlpackage", "onnx": ".onnx"}

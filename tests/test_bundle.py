@@ -18,6 +18,7 @@ from sdkgen.files import sha256_path
 from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch
 from tests.conftest import Run
+from tests.weights.files import Change, enlarge_and_shrink, enlarge_first_layer, enlarge_kernel, put_nan, write_changed
 
 
 @pytest.mark.parametrize("target", ["ios", "android", "onnx"])
@@ -32,11 +33,117 @@ def test_a_bundle_is_whole_and_true(run: Run, tmp_path: Path, target: str) -> No
     file = tmp_path / "out" / artifact["path"]
     assert artifact["sha256"] == sha256_path(file)
     assert artifact["ops"]
+    assert (manifest["precision"], manifest["outputs_layout"]) == ("fp16", "joined")
+    assert manifest.get("variant") == artifact.get("variant") == ("sliced-padding" if target == "android" else None)
     assert [output["name"] for output in artifact["outputs"]] == ["predictions"]
     assert "Apache License" in (tmp_path / "out" / "LICENSE").read_text()
     assert "Google LLC" in (tmp_path / "out" / "NOTICE").read_text()
     assert (tmp_path / "out" / "README.md").read_text().startswith("# ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("options", "fields", "words"),
+    [
+        (
+            ("--target", "android", "--variant", "stage-padding", "--outputs", "standard"),
+            {"variant": "stage-padding", "outputs_layout": "standard", "input_type": "float", "precision": "fp16"},
+            ("variant stage-padding", "outputs standard", "precision fp16"),
+        ),
+        (
+            ("--target", "ios", "--weights-bits", "8", "--outputs", "standard"),
+            {"weights_bits": 8, "outputs_layout": "standard", "precision": "fp16"},
+            ("weights 8 bits", "outputs standard", "precision fp16"),
+        ),
+        (
+            ("--target", "onnx", "--precision", "fp32", "--outputs", "standard"),
+            {"outputs_layout": "standard", "precision": "fp32"},
+            ("outputs standard", "precision fp32"),
+        ),
+    ],
+)
+def test_a_bundle_names_what_decides_its_bytes(
+    run: Run, tmp_path: Path, options: tuple[str, ...], fields: dict[str, object], words: tuple[str, ...]
+) -> None:
+    done = run("build", *options, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert {name: manifest[name] for name in fields} == fields
+    for artifact in manifest["artifacts"]:
+        told = {name: artifact[name] for name in fields if name != "precision"}
+        assert told == {name: value for name, value in fields.items() if name != "precision"}
+    notice = (tmp_path / "out" / "NOTICE").read_text()
+    readme = (tmp_path / "out" / "README.md").read_text().replace("| ", "").replace(" |", "")
+    for word in words:
+        assert word in notice
+        assert word.split(" ", 1)[1] in readme
+
+
+@pytest.mark.parametrize("precision", ["fp16", "fp32"])
+@pytest.mark.parametrize("target", ["ios", "android", "onnx"])
+def test_weights_with_nan_are_refused_at_once(run: Run, tmp_path: Path, target: str, precision: str) -> None:
+    weights = write_changed(tmp_path / "own.tflite", put_nan)
+    options = ("--target", target, "--precision", precision, "--weights", weights, "--trust-weights")
+    done = run("build", *options, "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "error[weights-not-finite] 1 of 1,800 numbers of stem.0.weight are not finite: nan" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.tflite"]
+
+
+@pytest.mark.parametrize("target", ["ios", "android", "onnx"])
+def test_a_kernel_beyond_half_is_refused_unless_in_float32(run: Run, tmp_path: Path, target: str) -> None:
+    weights = write_changed(tmp_path / "own.tflite", enlarge_kernel)
+    options = ("--target", target, "--trust-weights", "--out", tmp_path / "out")
+    done = run("build", *options, "--weights", weights)
+    assert done.returncode == 1
+    assert "error[beyond-half] stages.0.1.pointwise.weight holds" in done.stderr
+    assert "--precision fp32" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.tflite"]
+    write_changed(weights, enlarge_and_shrink(1e6))
+    done = run("build", *options, "--weights", weights)
+    assert "error[beyond-half] stages.0.1.depthwise.weight holds" in done.stderr
+    whole = run("build", *options, "--weights", weights, "--precision", "fp32")
+    assert whole.returncode == 0, whole.stderr
+
+
+def test_outputs_out_of_all_proportion_are_refused_in_float32_too(run: Run, tmp_path: Path) -> None:
+    weights = write_changed(tmp_path / "own.tflite", enlarge_kernel)
+    options = ("--target", "ios", "--precision", "fp32", "--trust-weights", "--out", tmp_path / "out")
+    done = run("build", *options, "--weights", weights)
+    assert done.returncode == 1
+    assert "error[fails-self-test] blazeface-front in fp32" in done.stderr
+    assert "The network itself gives numbers up to 2,818," in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.tflite"]
+
+
+@pytest.mark.parametrize("change", [enlarge_first_layer, enlarge_and_shrink(12_000)])
+def test_activations_beyond_half_are_refused_where_arithmetic_is_in_half(
+    run: Run, tmp_path: Path, change: Change
+) -> None:
+    weights = write_changed(tmp_path / "own.tflite", change)
+    options = ("--weights", weights, "--trust-weights", "--out", tmp_path / "out")
+    done = run("build", "--target", "ios", *options)
+    assert done.returncode == 1
+    assert "error[fails-self-test] blazeface-front in fp16 would fail its self-test" in done.stderr
+    assert "half ends at 65,504" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["own.tflite"]
+    whole = run("build", "--target", "ios", "--precision", "fp32", *options)
+    assert whole.returncode == 0, whole.stderr
+
+
+def test_six_bits_are_refused_with_figures_where_faces_move(run: Run, tmp_path: Path) -> None:
+    done = run("build", "--target", "ios", "--weights-bits", "6", "--out", tmp_path / "out")
+    assert done.returncode == 1
+    assert "error[too-few-bits] with weights in 6 bits blazeface-front does not find what it finds" in done.stderr
+    assert "(10% is allowed)" in done.stderr
+    assert "or choose 8" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["ios", "android"])
+def test_the_network_of_the_paper_could_start(run: Run, tmp_path: Path, target: str) -> None:
+    done = run("build", "--target", target, "--model", "blazeface-paper", "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("target", ["ios", "android", "onnx"])

@@ -13,7 +13,7 @@ RUNTIMES: dict[str, Format] = {"litert": "tflite", "litert-gpu": "tflite", "onnx
 """The runtimes that run an artifact on the host, and the format each takes. torch runs the network itself."""
 
 
-def open_artifact(runtime: str, path: Path, spec: ModelSpec, **options: Any) -> Backend:
+def open_artifact(runtime: str, path: Path, spec: ModelSpec, /, **options: Any) -> Backend:
     """Return the artifact at ``path`` loaded on one of ``RUNTIMES``; ``options`` are that backend's own.
 
     Raises ``BackendError`` if the runtime refuses it or is missing here, ``MissingExtraError`` if its package is.

@@ -11,8 +11,10 @@ from typing import Any
 
 from sdkgen import cache, console
 from sdkgen.artifact import SUFFIXES, Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
+from sdkgen.convert import half
 from sdkgen.errors import WeightsError
-from sdkgen.files import files_below, sha256_bytes, sha256_json, sha256_path, size_of
+from sdkgen.files import sha256_bytes, sha256_json, sha256_path, size_of, source_digest
+from sdkgen.formats import DEFAULT_VARIANT
 from sdkgen.spec.model import ModelSpec
 from sdkgen.weights import fetch
 
@@ -22,6 +24,8 @@ TOOLS: dict[Format, tuple[str, ...]] = {
     "onnx": ("torch", "onnx", "onnxscript", "onnx-ir", "numpy"),
 }
 _RECORD = "record.json"
+_SOURCES = ("convert", "network", "weights", "spec", "backends/mil", "detection/anchors.py", "detection/layout.py")
+"""What of this package decides an artifact's bytes."""
 
 
 def convert(
@@ -39,7 +43,7 @@ def convert(
     The key of the cache is everything that determines the bytes: the model's spec, the weights, the options, the
     versions of the tools, and this package's own source. ``options`` are the converter's own.
 
-    Raises ``WeightsError``, or ``ConvertError`` if the converter fails.
+    Raises ``WeightsError``; ``ConvertError`` if half cannot hold a weight or the converter fails.
     """
     weights_sha256 = sha256_bytes(fetch.read(weights)) if weights is not None else spec.weights.sha256
     determined_by = {
@@ -47,7 +51,7 @@ def convert(
         "weights": [weights_sha256, trust],
         "form": [form, precision, layout, {name: str(value) for name, value in sorted(options.items())}],
         "tools": tool_versions(*TOOLS[form]),
-        "source": source_digest(),
+        "source": source_digest(*_SOURCES),
     }
     name = f"{spec.name}{SUFFIXES[form]}"
 
@@ -66,6 +70,8 @@ def convert(
                     hint="Convert them when nothing writes to the file any more.",
                     reference="weights-changed",
                 )
+            if precision == "fp16":
+                half.check_half(network, str(weights or spec.name))
             converter.convert(network, told, folder / name, precision=precision, layout=layout, **options)
         ops, inputs, outputs = converter.describe(folder / name)
         record = ArtifactRecord(
@@ -75,6 +81,8 @@ def convert(
             precision=precision,
             outputs_layout=layout,
             input_type=options.get("input_type", "float"),
+            variant=options.get("variant", DEFAULT_VARIANT) if form == "tflite" else None,
+            weights_bits=options.get("weights_bits"),
             bytes=size_of(folder / name),
             sha256=sha256_path(folder / name),
             ops=ops,
@@ -87,11 +95,3 @@ def convert(
 
     folder = cache.make("artifacts", sha256_json(determined_by), fill)
     return Artifact(folder / name, ArtifactRecord.model_validate_json((folder / _RECORD).read_bytes()))
-
-
-def source_digest() -> str:
-    """Return the sha256 of the source that decides an artifact's bytes."""
-    package = Path(__file__).resolve().parent.parent
-    parts = [package / name for name in ("convert", "network", "weights", "spec", "backends/mil")]
-    files = [file for part in parts for file in files_below(part) if file.suffix == ".py"]
-    return sha256_json([[f.name, sha256_path(f)] for f in (*files, package / "detection" / "anchors.py")])

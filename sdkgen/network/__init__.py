@@ -32,14 +32,17 @@ def load(spec: ModelSpec, weights: Path | None = None, *, trust: bool = False) -
     weights gets those that its seed determines. A given file must be the released one unless ``trust`` says that the
     user trained it; in either case it must hold the same network.
 
-    Raises ``WeightsError`` if the file is damaged, another network (the message names what differs), or not released.
+    Raises ``WeightsError`` if the file is damaged, another network (the message names what differs), has a number that
+    is not finite (it names the layer), or is not released.
     """
     module = build(spec)
     path = weights or fetch.path_of(spec)
     if path is None:
         seeded(module, cast(UntrainedSpec, spec.weights).seed)
     else:
-        module.load_state_dict(state.state_dict(module, released.read(path), str(path)))
+        found = state.state_dict(module, released.read(path), str(path))
+        state.check_finite(found, str(path))
+        module.load_state_dict(found)
         if weights is not None and not trust:
             fetch.verify(spec, weights)
     return module.eval().requires_grad_(False)

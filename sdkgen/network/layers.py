@@ -117,11 +117,19 @@ def parametric_leaves(module: nn.Module) -> Iterator[nn.Module]:
 
 
 def seeded(module: nn.Module, seed: int) -> nn.Module:
-    """Give ``module`` weights that depend on ``seed`` alone: He-normal kernels, zero biases."""
+    """Give ``module`` weights that depend on ``seed`` alone: He-normal kernels, zero biases.
+
+    What a BlazeBlock adds to its input comes at half strength. At full strength activations grow from block to block,
+    and the outputs of a deep network are numbers in the thousands, of which float16 keeps no decimals.
+    """
     generator = torch.Generator().manual_seed(seed)
     for leaf in parametric_leaves(module):
         if isinstance(leaf, nn.Conv2d):
             nn.init.kaiming_normal_(leaf.weight, generator=generator)
             if leaf.bias is not None:
                 nn.init.zeros_(leaf.bias)
+    for block in module.modules():
+        if isinstance(block, BlazeBlock) and block.residual:
+            last = block.second_pointwise if block.bottleneck else block.pointwise
+            last.weight.data *= 0.5
     return module

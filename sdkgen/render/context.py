@@ -19,7 +19,8 @@ class SdkContext(BaseModel):
     ``spec`` tells whose the weights are, as ``weights.fetch.described`` has it.
     ``landmarker`` and its artifacts are there where the SDK tracks faces and does not only detect them.
     ``name`` is the product (a Swift module, a Gradle project); ``package`` the reverse-domain identifier.
-    ``weights`` and ``trust`` are as in ``network.load``: what the golden input is computed with.
+    ``weights`` and ``trust`` are as in ``network.load``: what the golden input is computed with. Where weights are
+    compressed, it is computed with the packages ``compressed`` and ``landmarker_compressed`` instead.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -38,15 +39,30 @@ class SdkContext(BaseModel):
     tools: dict[str, str]
     weights: Path | None = None
     trust: bool = False
+    compressed: Path | None = None
+    landmarker_compressed: Path | None = None
 
     @property
     def pipeline(self) -> Pipeline:
         """What the SDK does."""
         return "detect" if self.landmarker is None else "track"
 
+    @property
+    def choices(self) -> dict[str, str]:
+        """What was chosen of the artifacts and decides their bytes, as a reader may be told it."""
+        first = self.artifacts[0]
+        return {
+            "precision": self.precision,
+            "outputs": self.layout,
+            **({"input": self.input_type} if first.format == "tflite" else {}),
+            **({"variant": first.variant} if first.variant is not None else {}),
+            **({"weights": f"{first.weights_bits} bits"} if first.weights_bits is not None else {}),
+        }
+
     def values(self) -> dict[str, Any]:
         """Return the fields by name, as the templates' variables."""
-        return {**{field: getattr(self, field) for field in type(self).model_fields}, "pipeline": self.pipeline}
+        own = {field: getattr(self, field) for field in type(self).model_fields}
+        return {**own, "pipeline": self.pipeline, "choices": self.choices}
 
 
 def ordered_outputs(record: ArtifactRecord, spec: ModelSpec) -> list[TensorRecord]:

@@ -15,7 +15,10 @@ NAME = "manifest.json"
 
 
 class Manifest(Record):
-    """The content of manifest.json; ``parts`` gives the bytes of each file of a packed archive, where there is one."""
+    """The content of manifest.json: what decides the bundle's bytes, and the artifacts in it.
+
+    ``parts`` gives the bytes of each file of a packed archive, where there is one.
+    """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
     generator: Literal["sdkgen"] = "sdkgen"
@@ -26,7 +29,11 @@ class Manifest(Record):
     target: str
     runtime: str | None = None
     trained: bool
+    precision: str | None = None
     outputs_layout: str
+    input_type: str | None = None
+    variant: str | None = None
+    weights_bits: int | None = None
     artifacts: tuple[ArtifactRecord, ...]
     tools: dict[str, str]
     parts: dict[str, int] | None = None

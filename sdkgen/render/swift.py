@@ -104,9 +104,9 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tup
 
 def _golden_inputs(context: SdkContext) -> dict[str, bytes]:
     """Return what the models are tested with at first start, by the name of its file."""
-    made = {selftest.NAME: selftest.selftest(context.spec, context.weights, trust=context.trust)}
+    made = {selftest.NAME: selftest.selftest(context.spec, context.weights, context.compressed, trust=context.trust)}
     if context.landmarker is not None:
-        made[selftest.LANDMARKS_NAME] = selftest.landmarks(context.landmarker)
+        made[selftest.LANDMARKS_NAME] = selftest.landmarks(context.landmarker, context.landmarker_compressed)
     return made
 
 

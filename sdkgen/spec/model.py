@@ -214,6 +214,10 @@ class WeightsSpec(Strict):
     url: str | None = None
 
 
+_SEED_SCHEME = 2
+"""To be raised where the same seed comes to give other weights (``network.layers.seeded``)."""
+
+
 class UntrainedSpec(Strict):
     """No weights are public: the network gets those that ``seed`` determines, which serve to time it and no more."""
 
@@ -225,7 +229,7 @@ class UntrainedSpec(Strict):
     @property
     def sha256(self) -> str:
         """What stands for the weights in records and keys, where a released file has its hash."""
-        return sha256_json({"untrained": self.seed})
+        return sha256_json({"untrained": self.seed, "scheme": _SEED_SCHEME})
 
 
 def _kind_of_weights(value: object) -> str:

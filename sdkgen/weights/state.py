@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -50,6 +50,21 @@ def state_dict(network: Ordered, graph: ReleasedGraph, source: str) -> dict[str,
                 raise _other(source, f"layer {position} is {layer.kind} {array.shape}, {name} is {_kind(leaf)} {shape}")
             state[name] = torch.from_numpy(array)
     return state
+
+
+def check_finite(state: Mapping[str, Tensor], source: str) -> None:
+    """Raise ``WeightsError`` that names the first layer with a number that is NaN or infinite."""
+    for name, values in state.items():
+        wrong = (~values.isfinite()).nonzero()
+        if not len(wrong):
+            continue
+        place = wrong[0].tolist()
+        raise WeightsError(
+            f"{len(wrong)} of {values.numel():,} numbers of {name} are not finite: {values[tuple(place)]} at {place}",
+            context=source,
+            hint="Train or export the weights again; a network with such numbers computes nothing else.",
+            reference="weights-not-finite",
+        )
 
 
 def _to_torch(layer: Layer) -> tuple[NDArray[np.float32], ...]:

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import re
 import struct
 
 import numpy as np
 import pytest
 
+from sdkgen import resources
 from sdkgen.backends.litert import LiteRtBackend
-from sdkgen.render.selftest import golden_image, landmarks, selftest
+from sdkgen.render.selftest import COORDINATE_LIMIT, LOGIT_LIMIT, golden_image, landmarks, read, selftest
 from sdkgen.spec.registry import load_model
 from sdkgen.weights import fetch
 
@@ -15,33 +17,42 @@ from sdkgen.weights import fetch
 def test_the_released_model_passes_the_selftest(model: str) -> None:
     spec = load_model(model)
     content = selftest(spec)
-    magic, version, width, height, rows = struct.unpack_from("<4s4I", content)
-    assert (magic, version, width, height, rows) == (b"SDKG", 1, spec.input.width, spec.input.height, 16)
-    pixels = np.frombuffer(content, np.uint8, width * height * 3, 20).reshape(height, width, 3)
-    assert np.array_equal(pixels, golden_image(spec))
-    table = np.frombuffer(content, np.dtype([("anchor", "<u4"), ("row", "<f4", 17)]), rows, 20 + pixels.size)
+    assert struct.unpack_from("<4s4I", content) == (b"SDKG", 1, spec.input.width, spec.input.height, 16)
+    golden = read(content)
+    assert np.array_equal(golden.pixels, golden_image(spec))
+    assert golden.values.shape == (16, 17)
+    assert golden.values[:, 16].max() > 0.5
     path = fetch.path_of(spec)
     assert path is not None
-    image = pixels.astype(np.float32)[None] * spec.input.scale + spec.input.minimum
-    outputs = LiteRtBackend(path, spec).run(image.astype(np.float32))
-    assert table["row"][:, 16].max() > 0.5
-    for anchor, row in table:
-        assert np.abs(outputs["boxes"][0, anchor] - row[:16]).max() < 0.02 * width
-        assert abs(outputs["scores"][0, anchor, 0] - row[16]) < 0.5
+    deviation = golden.compare(LiteRtBackend(path, spec).run(golden.image(spec)), spec)
+    assert deviation.logit < 0.01
+    assert deviation.coordinate < 1e-4
 
 
 def test_the_released_landmark_model_passes_its_selftest() -> None:
     spec = load_model("face-landmark")
     content = landmarks(spec)
-    magic, version, width, height, count = struct.unpack_from("<4s4I", content)
-    assert (magic, version, width, height, count) == (b"SDKL", 1, spec.input.width, spec.input.height, 468)
-    pixels = np.frombuffer(content, np.uint8, width * height * 3, 20).reshape(1, height, width, 3)
-    numbers = np.frombuffer(content, "<f4", offset=20 + pixels.size)
-    assert numbers.size == 1 + 3 * count
+    assert struct.unpack_from("<4s4I", content) == (b"SDKL", 1, spec.input.width, spec.input.height, 468)
+    (presence,) = struct.unpack_from("<f", content, 20 + 3 * spec.input.width * spec.input.height)
+    assert presence > 5  # the crop is what the tracker would take: the model is sure of it
+    golden = read(content)
+    assert golden.values.shape == (1, 1405)
+    assert golden.values[0, -1] == np.float32(presence)
     path = fetch.path_of(spec)
     assert path is not None
-    image = pixels.astype(np.float32) * spec.input.scale + spec.input.minimum
-    outputs = LiteRtBackend(path, spec).run(image.astype(np.float32))
-    assert numbers[0] > 5  # the crop is what the tracker would take: the model is sure of it
-    assert abs(outputs["presence"].item() - numbers[0]) < 0.5
-    assert np.abs(outputs["landmarks"].ravel() - numbers[1:]).max() < 0.02 * width
+    deviation = golden.compare(LiteRtBackend(path, spec).run(golden.image(spec)), spec)
+    assert deviation.logit < 0.01
+    assert deviation.coordinate < 1e-4
+
+
+def test_the_sdks_use_the_same_limits() -> None:
+    templates = resources.path("templates")
+
+    def found(tree: str, file: str, pattern: str) -> list[float]:
+        (path,) = (templates / tree).rglob(file)
+        return [float(number) for number in re.findall(pattern, path.read_text())]
+
+    both = [LOGIT_LIMIT, COORDINATE_LIMIT]
+    assert found("swift/bundle", "GoldenInput.swift", r"Difference <= ([0-9.]+)") == both
+    assert found("kotlin/bundle", "SelfTest.kt.j2", r"_TOLERANCE: Float = ([0-9.]+)f") == both
+    assert found("kotlin/track", "LandmarkSelfTest.kt.j2", r"_TOLERANCE: Float = ([0-9.]+)f") == both

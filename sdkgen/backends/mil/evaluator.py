@@ -69,13 +69,14 @@ class Evaluator:
                 self._steps.append(step)
 
     def run(self, inputs: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
-        """Return the outputs by name for ``inputs`` by name, all float32."""
+        """Return the outputs by name for ``inputs`` by name, all float32; what overflows is infinite."""
         values: dict[str, NDArray[Any]] = dict(inputs)
-        for step in self._steps:
-            results = self._results(step, values)
-            values.update(zip(step.operation.outputs, results, strict=True))
-            for name in step.done_with:
-                values.pop(name, None)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for step in self._steps:
+                results = self._results(step, values)
+                values.update(zip(step.operation.outputs, results, strict=True))
+                for name in step.done_with:
+                    values.pop(name, None)
         return {name: np.ascontiguousarray(values[name], np.float32) for name in self._outputs}
 
     def _prepared(self, operation: Operation, done_with: tuple[str, ...]) -> _Step:

@@ -13,6 +13,7 @@ from torch import nn
 
 from sdkgen.convert.tflite import folding, padding
 from sdkgen.errors import UsageError, nearest
+from sdkgen.formats import DEFAULT_VARIANT
 from sdkgen.spec.model import ModelSpec
 
 Variant = Callable[[nn.Module, ModelSpec], nn.Module]
@@ -52,7 +53,7 @@ VARIANTS: Mapping[str, Variant] = MappingProxyType(
         **{f"folded-{side}": partial(fold, side=side) for side in folding.SIDES},
     }
 )
-DEFAULT = "sliced-padding"
+DEFAULT = DEFAULT_VARIANT
 
 
 def variants_of(spec: ModelSpec) -> list[str]:
