@@ -300,3 +300,19 @@ def test_weights_of_another_model_are_named(run: Run, tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "another network: it has 37 CONV_2D" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_bytes_in_are_for_the_runtime_whose_gpu_takes_them(run: Run, tmp_path: Path) -> None:
+    done = run("build", "--target", "android", "--input", "bytes", "--out", "out", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (artifact,) = json.loads(done.stdout)["artifacts"]
+    assert (artifact["input_type"], artifact["inputs"][0]["dtype"]) == ("bytes", "uint8")
+    engine = next((tmp_path / "out").rglob("LiteRtEngine.kt")).read_text()
+    assert "inputs[0].writeInt8(input)" in engine
+    refused = run("build", "--target", "android", "--input", "bytes", "--runtime", "tflite", "--out", "t", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "falls-off-the-gpu" in refused.stderr
+    assert "not from uint8 to float32" in refused.stderr
+    assert not (tmp_path / "t").exists()
+    refused = run("build", "--target", "ios", "--input", "bytes", "--out", "i", cwd=tmp_path)
+    assert (refused.returncode, "hands over bytes already" in refused.stderr) == (2, True)

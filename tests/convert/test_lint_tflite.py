@@ -107,6 +107,11 @@ def multiplied(tiny: Tiny) -> None:
     tiny.operation("MUL", [x, y], [z])
 
 
+def cast(tiny: Tiny, kind: str) -> None:
+    x, y = tiny.tensor((1, 4, 4, 3), kind), tiny.tensor((1, 4, 4, 3))
+    tiny.operation("CAST", [x], [y])
+
+
 def softmax(tiny: Tiny, beta: float) -> None:
     x, y = tiny.tensor((1, 4)), tiny.tensor((1, 4))
     tiny.operation("SOFTMAX", [x], [y], beta=beta)
@@ -134,6 +139,8 @@ def reduced(tiny: Tiny, name: str) -> None:
         (ranks, {("ADD", LEGACY, "operand-ranks")}),
         (multiplied, {("MUL", LEGACY, "operand-shapes")}),
         (lambda tiny: softmax(tiny, 1), set()),
+        (lambda tiny: cast(tiny, "INT32"), set()),
+        (lambda tiny: cast(tiny, "UINT8"), {("CAST", LEGACY, "cast-type")}),
         (lambda tiny: softmax(tiny, 2), {("SOFTMAX", LEGACY, "softmax-beta")}),
         (lambda tiny: mirrored(tiny, "REFLECT"), set()),
         (lambda tiny: mirrored(tiny, "SYMMETRIC"), {("MIRROR_PAD", LEGACY, "mirror-mode")}),

@@ -27,6 +27,7 @@ _VERSIONS: dict[str, tuple[int, int]] = {
     "ABS": (2, 5),
     "ADD": (2, 6),
     "AVERAGE_POOL_2D": (2, 2),
+    "CAST": (7, 7),
     "CONCATENATION": (2, 6),
     "CONV_2D": (6, 6),
     "DEPTHWISE_CONV_2D": (6, 6),
@@ -254,6 +255,16 @@ def _transpose(operation: Operation) -> Iterator[Finding]:
         yield from _on_both("permutation", "the permutation is computed", "Use a constant permutation.")
 
 
+def _cast(operation: Operation) -> Iterator[Finding]:
+    types = [flatbuffer.type_name(tensor) for tensor in operation.tensors()]
+    if not {"float32", "int32", "bool", "float16"} >= set(types):
+        yield from _on_legacy(
+            "cast-type",
+            f"the legacy delegate casts between float, int32 and bool only, not from {types[0]} to {types[-1]}",
+            "Use LiteRT 2 (sdkgen build --runtime litert), or a model that takes floats.",
+        )
+
+
 def _resize(operation: Operation) -> Iterator[Finding]:
     options = operation.operator.builtinOptions
     if options is not None and options.alignCorners and options.halfPixelCenters:
@@ -300,6 +311,7 @@ def _dequantize(operation: Operation) -> Iterator[Finding]:
 
 
 _RULES: dict[str, Rule] = {
+    "CAST": _cast,
     "ADD": _add,
     "CONV_2D": _convolution,
     "DEPTHWISE_CONV_2D": _convolution,
