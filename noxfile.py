@@ -48,7 +48,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests that need no tool chain beside Python's."""
     install(session, *DEV)
-    marks = "not swift and not kotlin and not devices and not vulkan and not peers"
+    marks = "not swift and not kotlin and not devices and not vulkan and not peers and not runtimes"
     session.run("pytest", "-n", "2", "-m", marks, *session.posargs)
 
 
@@ -135,6 +135,13 @@ def peers(session: nox.Session) -> None:
     """Hold the landmarks to MediaPipe's own FaceMesh, which is installed apart; needs the network once."""
     install(session, *DEV)
     session.run("pytest", "-s", "tests/peers", *session.posargs)
+
+
+@nox.session(python=PYTHON)
+def runtimes(session: nox.Session) -> None:
+    """Hold the .tflite files to the network, and to one partition of XNNPACK's, on older LiteRTs installed apart."""
+    install(session, *DEV)
+    session.run("pytest", "tests/runtimes", *session.posargs)
 
 
 @nox.session(python=PYTHON)

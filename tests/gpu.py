@@ -1,6 +1,7 @@
 """A Python whose Vulkan driver LiteRT's GPU accelerator takes: the host's own, or one in a Debian 13 root.
 
-``python -m tests.gpu`` prints the command for ``SDKGEN_GPU_PYTHON``: nothing if the host's own will do.
+``python -m tests.gpu`` prints the command for ``SDKGEN_GPU_PYTHON``: nothing if the host's own will do. That Python
+sees the folders named after it, at the same places.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import platform
 import shlex
 import subprocess
 import sys
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -25,15 +27,15 @@ DEBIAN_PACKAGES = ("libvulkan1", "mesa-vulkan-drivers", "python3")
 DEBIAN_PYTHON = "3.13"
 
 
-def python_command() -> str:
+def python_command(*folders: Path) -> str:
     """Return the command that starts a Python with a Vulkan driver that will do; empty for the host's own.
 
-    One that the environment names already is taken as it is. Raises ``RootError`` or ``CalledProcessError`` where the
-    root or its packages cannot be made.
+    ``folders`` are seen by it too, at the same places. One that the environment names already is taken as it is. Raises
+    ``RootError`` or ``CalledProcessError`` where the root or its packages cannot be made.
     """
     if named := os.environ.get("SDKGEN_GPU_PYTHON"):
         return named
-    return "" if _runs_here() else shlex.join(_in_root())
+    return "" if _runs_here() else shlex.join(_in_root(folders))
 
 
 def _runs_here() -> bool:
@@ -45,7 +47,7 @@ def _runs_here() -> bool:
     return True
 
 
-def _in_root() -> list[str]:
+def _in_root(folders: Sequence[Path]) -> list[str]:
     version = metadata.version("ai-edge-litert")
     machine = platform.machine()
 
@@ -59,8 +61,9 @@ def _in_root() -> list[str]:
     packages = cache.make("gpu-packages", key, install)
     root = debian_root("vulkan", DEBIAN_PACKAGES)
     env = {"PYTHONPATH": "/opt/packages", "PYTHONDONTWRITEBYTECODE": "1", "XDG_RUNTIME_DIR": "/tmp"}
-    return wrap(root, ["python3"], binds={packages: "/opt/packages"}, env=env)
+    binds = {packages: "/opt/packages", **{folder.resolve(): str(folder.resolve()) for folder in folders}}
+    return wrap(root, ["python3"], binds=binds, env=env)
 
 
 if __name__ == "__main__":
-    sys.stdout.write(python_command())
+    sys.stdout.write(python_command(*map(Path, sys.argv[1:])))
