@@ -31,7 +31,7 @@ def pad_in_slices(network: nn.Module, spec: ModelSpec) -> nn.Module:
 
 
 def pad_stages(network: nn.Module, spec: ModelSpec) -> nn.Module:
-    """Pad channels only where the resolution changes: fewest kernels, for a fifth more multiplications in front."""
+    """Pad channels only where the resolution changes: fewest kernels, for a quarter more multiplications in front."""
     return _widen(network, spec, padding.stage_widths)
 
 
