@@ -81,6 +81,50 @@ def _opcode(model: Any, number: int, version: int, classes: Any) -> int:
     return len(model.operatorCodes) - 1
 
 
+def take_bytes(model: Any, scale: float, minimum: float) -> None:
+    """Make the only input of a float model uint8, brought to byte × ``scale`` + ``minimum`` by CAST, MUL and ADD.
+
+    The two numbers stay float32: half would move every value of the input, and no convolution reads them.
+    """
+    classes = flatbuffer.schema()
+    (graph,) = model.subgraphs
+    (source,) = graph.inputs
+    made: list[Any] = []
+
+    def image(kind: int) -> int:
+        tensor = classes.TensorT()
+        tensor.shape, tensor.type, tensor.name, tensor.buffer = graph.tensors[source].shape, kind, b"", 0
+        graph.tensors.append(tensor)
+        return len(graph.tensors) - 1
+
+    def constant(number: float) -> int:
+        index = image(classes.TensorType.FLOAT32)
+        buffer = classes.BufferT()
+        buffer.data = np.frombuffer(np.float32(number).tobytes(), np.uint8)
+        graph.tensors[index].shape, graph.tensors[index].buffer = np.array([], np.int32), len(model.buffers)
+        model.buffers.append(buffer)
+        return index
+
+    def operate(name: str, inputs: list[int], output: int) -> None:
+        operator = classes.OperatorT()
+        operator.opcodeIndex = _opcode(model, getattr(classes.BuiltinOperator, name), 1, classes)
+        operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array([output], np.int32)
+        operator.builtinOptionsType = getattr(classes.BuiltinOptions, f"{name.capitalize()}Options")
+        operator.builtinOptions = getattr(classes, f"{name.capitalize()}OptionsT")()
+        made.append(operator)
+
+    given = image(classes.TensorType.UINT8)
+    steps = [("CAST", None), ("MUL", scale), *([("ADD", minimum)] if minimum else [])]
+    last = given
+    for index, (name, number) in enumerate(steps):
+        output = source if index == len(steps) - 1 else image(classes.TensorType.FLOAT32)
+        operands = [last] if number is None else [last, constant(number)]
+        operate(name, operands, output)
+        last = output
+    graph.inputs = np.array([given], np.int32)
+    graph.operators = [*made, *graph.operators]
+
+
 def flatten_alphas(model: Any) -> None:
     """Give PRELU's alpha, where it is one number a channel, one axis: the form that every GPU delegate takes."""
     for graph in model.subgraphs:

@@ -155,3 +155,15 @@ def test_attached_metadata_replaces_older_of_its_name() -> None:
         flatbuffer_passes.attach(tiny.model, "NOTE", data)
     model = flatbuffer.parse(flatbuffer.write(tiny.model), Path("m"))
     assert [(e.name, bytes(model.buffers[e.buffer].data)) for e in model.metadata] == [(b"NOTE", b"new")]
+
+
+@pytest.mark.parametrize(("minimum", "kinds"), [(-1.0, ["CAST", "MUL", "ADD"]), (0.0, ["CAST", "MUL"])])
+def test_bytes_give_what_their_floats_give(minimum: float, kinds: list[str]) -> None:
+    tiny, scale = convolution(), (1 - minimum) / 255
+    pixels = np.random.default_rng(3).integers(0, 256, (1, 4, 4, 3), np.uint8)
+    wanted = run(tiny.model, pixels * np.float32(scale) + np.float32(minimum))
+    flatbuffer_passes.take_bytes(tiny.model, scale, minimum)
+    operators = tiny.graph.operators
+    assert [flatbuffer.operation(tiny.model, operator) for operator in operators[: len(kinds)]] == kinds
+    assert flatbuffer.type_name(tiny.graph.tensors[tiny.graph.inputs[0]]) == "uint8"
+    np.testing.assert_allclose(run(tiny.model, pixels), wanted, atol=1e-5)

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
+import copy
+from typing import cast
+
 import torch
 from torch import Tensor, nn
 
 from sdkgen.artifact import Layout
 from sdkgen.convert.heads import joined
-from sdkgen.convert.inputs import ByteInput
 from sdkgen.errors import ConvertError
-from sdkgen.spec.model import ModelSpec
+from sdkgen.network.layers import parametric_leaves
+from sdkgen.spec.model import InputSpec, ModelSpec
 
 _CLOSE = 1e-4
+
+
+class ByteInput(nn.Module):
+    """A network behind the normalisation of its input: maps values from 0 to 255 to its outputs.
+
+    The scale is folded into the first convolution, so that only an addition is left of the normalisation, and none
+    where the range starts at zero. The addition cannot be folded: the convolution pads with the normalised zero.
+    """
+
+    def __init__(self, network: nn.Module, spec: InputSpec) -> None:
+        super().__init__()
+        self.network = copy.deepcopy(network)
+        first = cast("nn.Conv2d", next(parametric_leaves(self.network)))
+        first.weight.data = first.weight.data * spec.scale
+        self.zero = spec.minimum / spec.scale
+
+    def forward(self, image: Tensor) -> tuple[Tensor, ...]:
+        """Map (1, 3, H, W) to the network's outputs."""
+        outputs: tuple[Tensor, ...] = self.network(image + self.zero if self.zero else image)
+        return outputs
 
 
 class StandardOutputs(nn.Module):
@@ -39,7 +62,7 @@ def export_graph(network: nn.Module, spec: ModelSpec, *, layout: Layout, image_i
     Raises ``ConvertError`` if it does not: the network is not built as this module takes it to be.
     """
     arranged = joined(network, spec) if layout == "joined" or spec.detection is not None else network
-    graph: nn.Module = ByteInput(arranged, spec.input, fold=True) if image_input else arranged
+    graph: nn.Module = ByteInput(arranged, spec.input) if image_input else arranged
     if layout == "standard" and arranged is not network:
         graph = StandardOutputs(graph, [output.shape[-1] for output in spec.outputs])
     graph = graph.eval().requires_grad_(False)

@@ -15,7 +15,6 @@ from sdkgen import console
 from sdkgen.artifact import InputType, Layout, Precision, TensorRecord
 from sdkgen.convert import flatbuffer, flatbuffer_passes
 from sdkgen.convert.heads import joined, output_names
-from sdkgen.convert.inputs import ByteInput
 from sdkgen.convert.tflite import metadata
 from sdkgen.errors import ConvertError, MissingExtraError
 from sdkgen.spec.model import ModelSpec
@@ -49,19 +48,19 @@ def convert(
     module = variants.variant(variant)(network, spec)
     if layout == "joined":
         module = joined(module, spec)
-    if input_type == "bytes":
-        module = ByteInput(module, spec.input, fold=False)
-    model = flatbuffer.parse(lowered(module, spec, input_type), target)
+    model = flatbuffer.parse(lowered(module, spec), target)
     flatbuffer_passes.flatten_alphas(model)
     if precision == "fp16":
         flatbuffer_passes.store_in_half(model)
+    if input_type == "bytes":
+        flatbuffer_passes.take_bytes(model, spec.input.scale, spec.input.minimum)
     flatbuffer_passes.compact(model, spec.title)
     flatbuffer_passes.rename(model, [spec.input.name], output_names(spec, layout))
     flatbuffer_passes.attach(model, metadata.NAME, metadata.metadata(spec, layout))
     target.write_bytes(flatbuffer.write(model) + metadata.archive(metadata.labels(spec, layout)))
 
 
-def lowered(module: nn.Module, spec: ModelSpec, input_type: InputType = "float") -> bytes:
+def lowered(module: nn.Module, spec: ModelSpec) -> bytes:
     """Return what litert-torch, with the rules it lacks, makes of a module that takes (1, 3, H, W): an NHWC input."""
     try:
         with _quiet():
@@ -71,8 +70,7 @@ def lowered(module: nn.Module, spec: ModelSpec, input_type: InputType = "float")
             from sdkgen.convert.tflite.rules import taught
     except ImportError as error:
         raise MissingExtraError(error.name or "litert-torch") from error
-    dtype = torch.uint8 if input_type == "bytes" else torch.float32
-    example = torch.zeros(1, spec.input.height, spec.input.width, 3, dtype=dtype)
+    example = torch.zeros(1, spec.input.height, spec.input.width, 3)
     try:
         with taught(), _quiet():
             nhwc = litert_torch.to_channel_last_io(module, args=[0]).eval()
