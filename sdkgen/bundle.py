@@ -14,7 +14,7 @@ from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
 from sdkgen.errors import ConvertError, OutputError
 from sdkgen.files import whole_folder
-from sdkgen.render import aar, manifest, selftest
+from sdkgen.render import aar, manifest, maven, selftest
 from sdkgen.render.check import check_start
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
@@ -88,7 +88,11 @@ def build(request: Request) -> manifest.Manifest:
         common = {**context.values(), "uses_selftest": renderer.USES_SELFTEST}
         render_tree(resources.path("templates") / "common", work, common)
         shutil.copyfile(resources.path("LICENSE"), work / "LICENSE")
-        parts = aar.make_aar(context, work, work / f"{request.name}.aar") if request.aar else None
+        parts = None
+        if request.aar:
+            packed = work / f"{request.name}.aar"
+            parts = aar.make_aar(context, work, packed)
+            maven.write_repository(context, work, packed, work / "maven")
         made = _manifest(request, context, records, parts)
         manifest.write(made, work)
     return made

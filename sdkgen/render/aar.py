@@ -2,8 +2,8 @@
 
 An .aar is a zip of AndroidManifest.xml, classes.jar, R.txt, proguard.txt and assets/. The classes are compiled with the
 Kotlin compiler, which Maven fetches, against an installed Android SDK where there is one (``ANDROID_HOME``), otherwise
-against the framework classes that Robolectric publishes; and against TensorFlow Lite's own classes, or declarations of
-LiteRT's, which are on no repository that Maven knows. Neither is packed.
+against the framework classes that Robolectric publishes; and against TensorFlow Lite's own classes, which LiteRT 1.4
+has too, or declarations of LiteRT's, which are on no repository that Maven knows. Neither is packed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import tempfile
 import zipfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,18 +24,18 @@ from sdkgen.files import files_below, whole_file
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import environment
 from sdkgen.render.kotlin import ASSETS, LIBRARY, VERSIONS
+from sdkgen.render.maven import pack
 
 _STORED = (".tflite",)
 """What is packed as it is: Android maps a model only where it lies uncompressed."""
 
-_EPOCH = (1980, 1, 1, 0, 0, 0)
 _TIMEOUT_SECONDS = 1800
 
 _TENSORFLOW = (
-    ("tensorflow-lite", "tensorflow_lite"),
-    ("tensorflow-lite-api", "tensorflow_lite"),
-    ("tensorflow-lite-gpu", "tensorflow_lite"),
-    ("tensorflow-lite-gpu-api", "tensorflow_lite_gpu_api"),
+    ("tensorflow-lite", "tensorflow_lite_central"),
+    ("tensorflow-lite-api", "tensorflow_lite_central"),
+    ("tensorflow-lite-gpu", "tensorflow_lite_central"),
+    ("tensorflow-lite-gpu-api", "tensorflow_lite_gpu_api_central"),
 )
 
 
@@ -49,8 +49,8 @@ def make_aar(context: SdkContext, bundle: Path, out: Path) -> dict[str, int]:
         work = Path(scratch)
         with console.status("Compiling the library (Maven fetches the Kotlin compiler the first time)"):
             jars = _runtime_jars(maven, context, work)
-            classes = _compile(maven, work / "library", context.name, _sources(bundle), jars)
-        _pack(((path.relative_to(classes).as_posix(), path) for path in files_below(classes)), work / "classes.jar")
+            classes = compile_sources(work / "library", context.name, _sources(bundle), jars)
+        pack(((path.relative_to(classes).as_posix(), path) for path in files_below(classes)), work / "classes.jar")
         (work / "AndroidManifest.xml").write_text(_manifest(context, bundle), encoding="utf-8")
         (work / "R.txt").write_bytes(b"")
         parts = {name: work / name for name in ("AndroidManifest.xml", "R.txt", "classes.jar")}
@@ -58,7 +58,7 @@ def make_aar(context: SdkContext, bundle: Path, out: Path) -> dict[str, int]:
         for asset in files_below(bundle / ASSETS):
             parts[f"assets/{asset.relative_to(bundle / ASSETS).as_posix()}"] = asset
         with whole_file(out) as target:
-            _pack(parts.items(), target)
+            pack(parts.items(), target, stored=_STORED)
     with zipfile.ZipFile(out) as archive:
         return {entry.filename: entry.compress_size for entry in archive.infolist()}
 
@@ -88,9 +88,9 @@ def _runtime_jars(maven: str, context: SdkContext, work: Path) -> list[Path]:
     """Return what declares the runtime's classes."""
     if context.runtime == "litert":
         stubs = resources.path("templates") / "kotlin" / "aar" / "stubs"
-        classes = _compile(maven, work / "stubs", "stubs", stubs, ())
+        classes = compile_sources(work / "stubs", "stubs", stubs)
         jar = work / "stubs.jar"
-        _pack(((path.relative_to(classes).as_posix(), path) for path in files_below(classes)), jar)
+        pack(((path.relative_to(classes).as_posix(), path) for path in files_below(classes)), jar)
         return [jar]
     folder = work / "archives"
     folder.mkdir()
@@ -105,11 +105,15 @@ def _runtime_jars(maven: str, context: SdkContext, work: Path) -> list[Path]:
     return jars
 
 
-def _compile(maven: str, folder: Path, name: str, sources: Path, jars: Sequence[Path]) -> Path:
-    """Compile the Kotlin ``sources`` against Android and ``jars`` and return the folder of the classes."""
+def compile_sources(folder: Path, name: str, sources: Path, jars: Sequence[Path] = (), *, strict: bool = True) -> Path:
+    """Compile the Kotlin ``sources`` against Android and ``jars`` in the new ``folder`` and return that of the classes.
+
+    ``strict`` makes warnings errors, and asks for explicit visibility. Raises ``SdkgenError`` if a tool is missing or
+    the compiler fails.
+    """
     folder.mkdir()
     _maven_run(
-        maven,
+        _maven(),
         folder,
         "pom.xml.j2",
         versions=VERSIONS,
@@ -118,6 +122,7 @@ def _compile(maven: str, folder: Path, name: str, sources: Path, jars: Sequence[
         target=folder / "target",
         android_jar=_android_jar(),
         runtime_jars=[{"name": jar.stem, "path": jar} for jar in jars],
+        strict=strict,
     )
     return folder / "target" / "classes"
 
@@ -166,13 +171,3 @@ def _manifest(context: SdkContext, bundle: Path) -> str:
     head = 'xmlns:android="http://schemas.android.com/apk/res/android"'
     sdk = f'    <uses-sdk android:minSdkVersion="{VERSIONS["min_sdk"]}" />'
     return text.replace(f"{head}>", f'{head}\n    package="{context.package}">\n\n{sdk}', 1)
-
-
-def _pack(entries: Iterable[tuple[str, Path]], target: Path) -> None:
-    """Zip ``entries`` (name, file) into ``target``, sorted and undated, so that equal content gives equal bytes."""
-    with zipfile.ZipFile(target, "w") as archive:
-        for name, path in sorted(entries):
-            entry = zipfile.ZipInfo(name, _EPOCH)
-            entry.external_attr = 0o644 << 16
-            entry.compress_type = zipfile.ZIP_STORED if name.endswith(_STORED) else zipfile.ZIP_DEFLATED
-            archive.writestr(entry, path.read_bytes())

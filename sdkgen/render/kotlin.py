@@ -30,17 +30,39 @@ LIBRARY = Path("detector")
 ASSETS = LIBRARY / "src" / "main" / "assets"
 
 VERSIONS = {
+    "library": "1.0.0",
     "kotlin": "2.4.21",
+    # What the library is compiled as, so that apps with compilers from then on can use it, and with which libraries.
+    "kotlin_language": "2.2",
+    "kotlin_floor": "2.2.0",
+    # The first with the cancellation handler that FaceDetector.create resumes with.
+    "coroutines_floor": "1.9.0",
     "coroutines": "1.11.0",
     "litert": "2.3.0",
-    "tensorflow_lite": "2.16.1",
-    # The last one on Maven Central; the GPU artifact of 2.16.1 works with it and names no dependency of its own.
-    "tensorflow_lite_gpu_api": "2.14.0",
+    # The last with the Interpreter and its GPU delegate, and linked for pages of 16 KB.
+    "tensorflow_lite": "1.4.2",
+    # The same classes on Maven Central, which the sources are compiled against.
+    "tensorflow_lite_central": "2.16.1",
+    "tensorflow_lite_gpu_api_central": "2.14.0",
     # Android 15's framework classes, as Robolectric publishes them: the newest that a JDK 17 reads.
     "android_all": "15-robolectric-13954326",
     "min_sdk": "24",
+    "target_sdk": "36",
+    "compile_sdk": "37",
+    "android_gradle_plugin": "9.4.1",
+    "gradle": "9.6.0",
+    "activity": "1.13.0",
+    "lifecycle": "2.11.0",
+    "camera": "1.6.2",
 }
-"""The libraries that the sources are compiled against, and the first Android version that they run on."""
+"""The libraries that the sources are compiled against, and the Android versions that they run on."""
+
+_LITERT = "com.google.ai.edge.litert"
+_RUNTIME_ARTIFACTS = {
+    "litert": (("litert", "litert"), ("litert-gpu", "litert")),
+    # The last holds GpuDelegateFactory.Options, which the GPU artifact needs at run time and does not ask for.
+    "tflite": tuple((name, "tensorflow_lite") for name in ("litert", "litert-api", "litert-gpu", "litert-gpu-api")),
+}
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PART = re.compile(r"[a-z][a-z0-9_]*")
@@ -121,6 +143,13 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tup
     return tuple((ASSETS / name).as_posix() for name in shipped)
 
 
+def runtime_artifacts(runtime: str) -> list[dict[str, str]]:
+    """Return the Maven coordinates of what a bundle's ``runtime`` consists of."""
+    return [
+        {"group": _LITERT, "name": name, "version": VERSIONS[version]} for name, version in _RUNTIME_ARTIFACTS[runtime]
+    ]
+
+
 def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dict[str, Any]:
     """Return what the templates need, for the detector's file of ``record`` and the content of its selftest.bin."""
     spec = context.spec
@@ -130,6 +159,7 @@ def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dic
         **context.values(),
         "package_path": context.package.replace(".", "/"),
         "versions": VERSIONS,
+        "runtime_artifacts": runtime_artifacts(context.runtime),
         "model": {
             "name": spec.name,
             # In a folder of the package's, so that two SDKs in one app keep apart.

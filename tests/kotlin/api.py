@@ -22,6 +22,8 @@ DUMPS = {
 _PUBLIC = re.compile(r"^\s*public (?:[a-z]+ )*?(?:class|interface|object|companion object)\s*(\w*)", re.MULTILINE)
 _HIDDEN_CONSTRUCTOR = re.compile(r"class (\w+)(?: @\w+)? (?:internal|private) constructor")
 
+_OTHER = "    public constructor("
+
 _INTERNAL = re.compile(r"access\$|\$litert(\$default)?\(")
 """Members that Kotlin mangles because they are internal to the module, or makes for nested classes."""
 
@@ -32,9 +34,10 @@ def dump(classes: Path, sources: Path, package: str) -> str:
     ``classes`` and ``sources`` are the roots: the class files do not tell internal from public by themselves.
     """
     folder = Path(*package.split("."))
-    text = "\n".join(file.read_text() for file in sorted((sources / folder).glob("*.kt")))
-    public = {name or "Companion" for name in _PUBLIC.findall(text)}
-    hidden = set(_HIDDEN_CONSTRUCTOR.findall(text))
+    texts = [file.read_text() for file in sorted((sources / folder).glob("*.kt"))]
+    public = {name or "Companion" for text in texts for name in _PUBLIC.findall(text)}
+    # A class whose first constructor is hidden may have others that are not.
+    hidden = {name for text in texts if _OTHER not in text for name in _HIDDEN_CONSTRUCTOR.findall(text)}
     files = sorted(file for file in (classes / folder).glob("*.class") if set(file.stem.split("$")) <= public)
     listed = subprocess.run(["javap", "-public", *map(str, files)], capture_output=True, text=True, check=True).stdout
     lines = []

@@ -67,6 +67,7 @@ def test_no_test_was_left_out(built: Built) -> None:
             for test in ("PostprocessorGoldenTest", "PreprocessorGoldenTest", "EndToEndTest"):
                 assert ran.get(f"{package_of(model, layout)}.{test}") == 1
     assert sum(ran.get(f"{PACKAGE}.{test}", 0) for test in ("StartupTest", "DetectTest", "LiveStreamTest")) >= 30
+    assert all(ran.get(f"{PACKAGE}.{test}", 0) >= 4 for test in ("JournalTest", "LiteRtEngineTest", "FrameTest"))
     golden = ("SequenceGoldenTest", "CropGoldenTest", "TrackEndToEndTest", "PortraitTest")
     assert all(ran.get(f"{TRACK_PACKAGE}.{test}", 0) >= 1 for test in golden)
     tracker = ("TrackerStartupTest", "TrackTest", "FrameCopyTest")
@@ -87,6 +88,6 @@ def test_harness_uses_the_versions_that_the_bundle_names() -> None:
     value = {child.tag.split("}")[1]: child.text for child in properties}
     assert value["kotlin.version"] == VERSIONS["kotlin"]
     assert value["coroutines.version"] == VERSIONS["coroutines"]
-    assert value["tensorflow.version"] == VERSIONS["tensorflow_lite"]
-    assert value["tensorflow.gpu.api.version"] == VERSIONS["tensorflow_lite_gpu_api"]
+    assert value["tensorflow.version"] == VERSIONS["tensorflow_lite_central"]
+    assert value["tensorflow.gpu.api.version"] == VERSIONS["tensorflow_lite_gpu_api_central"]
     assert value["android.version"] == VERSIONS["android_all"]

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import shutil
 import subprocess
+import tempfile
 import xml.etree.ElementTree as ET
 import zipfile
 from pathlib import Path
@@ -14,8 +17,9 @@ import pytest
 from sdkgen import console
 from sdkgen.errors import SdkgenError
 from sdkgen.files import sha256_bytes, sha256_path
-from sdkgen.render import aar, kotlin, selftest
+from sdkgen.render import aar, kotlin, maven, selftest
 from tests.conftest import Run
+from tests.kotlin import litert_api
 from tests.kotlin.maven import found
 from tests.render.test_kotlin import context_of, stand_in
 from tests.toolchains import require
@@ -55,6 +59,8 @@ def test_command_line_packs_both_models_of_a_tracker(run: Run, tmp_path: Path) -
             assert sha256_bytes(archive.read(entry)) == artifact["sha256"] == sha256_path(bundle / artifact["path"])
         classes = zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))).namelist()
     assert {"org/acme/faces/FaceDetector.class", "org/acme/faces/FaceTracker.class"} <= set(classes)
+    library = bundle / "maven" / "org" / "acme" / "faces" / "detector" / "1.0.0"
+    assert (library / "detector-1.0.0.aar").read_bytes() == (bundle / "Faces.aar").read_bytes()
     # The compiler's own output is no part of the bundle.
     assert sorted(path.name for path in bundle.glob("*.aar")) == ["Faces.aar"]
     assert not list(bundle.rglob("*.class"))
@@ -93,7 +99,11 @@ def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str
         assert sdk.get(f"{ANDROID}minSdkVersion") == "24"
         assert len(root.findall("application/uses-native-library")) == 3
         assert b"-keep" in archive.read("proguard.txt")
-        classes = zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))).namelist()
+        jar = zipfile.ZipFile(io.BytesIO(archive.read("classes.jar")))
+        classes = jar.namelist()
+    assert litert_api.missing({name: jar.read(name) for name in classes if name.endswith(".class")}) == []
+    # What compilers older than the one used here can read.
+    assert {metadata_version(jar.read(name)) for name in classes if name.endswith("FaceDetector.class")} == {(2, 2)}
     # No stand-ins, no runtime, nothing but the library's own package; no native code whose pages could be misaligned.
     own = [name for name in classes if name.startswith("com/example/blazeface/")]
     assert set(classes) - set(own) == {"META-INF/BlazeFace.kotlin_module"}
@@ -107,6 +117,64 @@ def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str
     first = sha256_path(target)
     aar.make_aar(context, tmp_path / "bundle", target)
     assert sha256_path(target) == first
+
+
+def metadata_version(content: bytes) -> tuple[int, ...]:
+    """Return the first two numbers of the Kotlin metadata's version, as ``javap`` prints the annotation."""
+    with tempfile.TemporaryDirectory() as scratch:
+        path = Path(scratch) / "C.class"
+        path.write_bytes(content)
+        listed = subprocess.run(["javap", "-v", str(path)], capture_output=True, text=True, check=True).stdout
+    found = re.search(r"mv=\[(\d+),(\d+),\d+\]", listed)
+    assert found
+    return int(found[1]), int(found[2])
+
+
+def test_references_that_the_real_runtime_lacks_are_found(tmp_path: Path) -> None:
+    if not shutil.which("javac"):
+        pytest.skip("needs a JDK")
+    folder = tmp_path / "com" / "google" / "ai" / "edge" / "litert"
+    folder.mkdir(parents=True)
+    (folder / "TensorBuffer.java").write_text(
+        "package com.google.ai.edge.litert; public class TensorBuffer {"
+        " public void close() {} public int[] readFloat() { return null; } }"
+    )
+    (tmp_path / "User.java").write_text(
+        "class User { void use(com.google.ai.edge.litert.TensorBuffer b) { b.readFloat(); b.close(); } }"
+    )
+    subprocess.run(["javac", "-d", ".", "User.java", str(folder / "TensorBuffer.java")], cwd=tmp_path, check=True)
+    # The name is right and the type is not; close() comes from the parent.
+    assert litert_api.missing({"User": (tmp_path / "User.class").read_bytes()}) == [
+        "com/google/ai/edge/litert/TensorBuffer readFloat:()[I"
+    ]
+
+
+def test_repository_names_what_the_library_needs(tmp_path: Path) -> None:
+    artifact = stand_in(tmp_path)
+    context = context_of(artifact)
+    bundle = tmp_path / "bundle"
+    kotlin.render(context, (artifact,), bundle)
+    packed = tmp_path / "x.aar"
+    packed.write_bytes(b"aar")
+    folder = maven.write_repository(context, bundle, packed, tmp_path / "one")
+    assert folder == tmp_path / "one" / "com" / "example" / "blazeface" / "detector" / "1.0.0"
+    names = [f"detector-1.0.0{end}" for end in ("-javadoc.jar", "-sources.jar", ".aar", ".pom")]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    with zipfile.ZipFile(folder / names[1]) as sources:
+        assert "com/example/blazeface/FaceDetector.kt" in sources.namelist()
+    space = "{http://maven.apache.org/POM/4.0.0}"
+    dependencies = {
+        element.findtext(f"{space}artifactId"): (element.findtext(f"{space}version"), element.findtext(f"{space}scope"))
+        for element in ET.parse(folder / names[3]).getroot().iter(f"{space}dependency")
+    }
+    assert dependencies == {
+        "kotlin-stdlib": ("2.2.0", "compile"),
+        "kotlinx-coroutines-core": ("1.9.0", "compile"),
+        "litert": ("2.3.0", "runtime"),
+        "litert-gpu": ("2.3.0", "runtime"),
+    }
+    again = maven.write_repository(context, bundle, packed, tmp_path / "two")
+    assert [sha256_path(again / name) for name in names] == [sha256_path(folder / name) for name in names]
 
 
 def test_missing_tool_chain_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -139,6 +139,14 @@ internal object Fakes {
 
 /** Frames to look at. */
 internal object Pixels {
+    /** A frame whose rows are longer than any array. */
+    fun exhausting(): Frame {
+        val frame = frame(width = 2)
+        val stride = Plane::class.java.getDeclaredField("pixelStride").apply { isAccessible = true }
+        stride.setInt(checkNotNull(frame.plane), Int.MAX_VALUE - 3)
+        return frame
+    }
+
     fun frame(width: Int = 64, height: Int = 48): Frame =
         Frame.rgba(width, height, Plane(ByteBuffer.allocate(width * height * 4), width * 4, 4))
 }

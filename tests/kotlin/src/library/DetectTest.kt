@@ -26,6 +26,14 @@ class DetectTest {
     }
 
     @Test
+    fun `faces can be awaited, and a closed detector refuses that`() = kotlinx.coroutines.runBlocking {
+        val detector = Fakes.create(FakeEngines())
+        assertEquals(1, detector.awaitFaces(Pixels.frame()).size)
+        detector.close()
+        assertTrue(runCatching { detector.awaitFaces(Pixels.frame()) }.exceptionOrNull() is DetectorClosedException)
+    }
+
+    @Test
     fun `a call of another running mode is refused`() {
         Fakes.create(FakeEngines()).use {
             assertThrows(RunningModeException::class.java) { it.detect(Pixels.frame(), 1) }

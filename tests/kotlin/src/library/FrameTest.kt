@@ -33,10 +33,10 @@ class FrameTest {
     // Robolectric's graphics memory is the host's, so that only its older bitmaps keep this configuration.
     @Test
     @GraphicsMode(GraphicsMode.Mode.LEGACY)
-    fun `a hardware bitmap is refused with the remedy`() {
+    fun `a hardware bitmap is copied to where it can be read`() {
         val bitmap = Bitmap.createBitmap(8, 8, Bitmap.Config.ARGB_8888).copy(Bitmap.Config.HARDWARE, false)
-        val error = assertThrows(InvalidFrameException::class.java) { Frame.of(bitmap) }
-        assertTrue(error.message.orEmpty().contains("ARGB_8888"))
+        assertEquals("HARDWARE", bitmap.config?.name)
+        assertEquals(Bitmap.Config.ARGB_8888, checkNotNull(Frame.of(bitmap).bitmap).config)
     }
 
     @Test
@@ -98,18 +98,187 @@ class FrameTest {
         }
     }
 
+    private fun input(frame: Frame, rotation: Int = 0, mirrored: Boolean = false) =
+        FloatArray(Model.INPUT_NUMBERS).also { Preprocessor().process(frame, rotation, mirrored, it) }
+
+    private fun pixels(count: Int) = ByteArray(count) { (it * 31 + it / 7).toByte() }
+
     @Test
-    fun `a buffer's position is put back`() {
-        val plane = plane(16 * 16 * 4, 64, 4)
-        plane.buffer.position(3)
-        Preprocessor().process(Frame.rgba(16, 16, plane), 0, false, FloatArray(Model.INPUT_NUMBERS))
-        assertEquals(3, plane.buffer.position())
-        val frame = Frame.rgba(16, 16, plane)
-        plane.buffer.limit(64)
-        assertThrows(InvalidFrameException::class.java) {
-            Preprocessor().process(frame, 0, false, FloatArray(Model.INPUT_NUMBERS))
+    fun `a plane begins at its buffer's position, which nothing moves`() {
+        val width = 22
+        val height = 14
+        val bytes = pixels(width * height * 3 / 2)
+        fun part(from: Int) = Plane(ByteBuffer.wrap(bytes.copyOfRange(from, bytes.size)), width, 2)
+        val apart = Frame.yuv(
+            width, height, Plane(ByteBuffer.wrap(bytes), width, 1), part(width * height + 1), part(width * height),
+        )
+        val shared = ByteBuffer.wrap(bytes)
+        val y = Plane(shared, width, 1)
+        val v = Plane(shared.apply { position(width * height) }, width, 2)
+        val u = Plane(shared.apply { position(width * height + 1) }, width, 2)
+        shared.position(5)
+        val together = Frame.yuv(width, height, y, u, v)
+        assertArrayEquals(input(apart), input(together), 0f)
+        assertArrayEquals(input(apart), input(Frame.nv21(bytes, width, height)), 0f)
+        assertEquals(5, shared.position())
+        shared.limit(64)
+        assertThrows(InvalidFrameException::class.java) { input(together) }
+        assertEquals("also when reading fails", 5, shared.position())
+    }
+
+    @Test
+    fun `YV12 is read with its strides, and short arrays are refused`() {
+        val width = 22
+        val height = 14
+        val y = 32 * height
+        val bytes = pixels(y + 2 * 16 * 7)
+        fun part(from: Int, stride: Int) = Plane(ByteBuffer.wrap(bytes.copyOfRange(from, bytes.size)), stride, 1)
+        val planes = Frame.yuv(width, height, part(0, 32), part(y + 16 * 7, 16), part(y, 16))
+        assertArrayEquals(input(planes), input(Frame.yv12(bytes, width, height)), 0f)
+        assertThrows(InvalidFrameException::class.java) { Frame.yv12(bytes.copyOf(bytes.size - 6), width, height) }
+        assertThrows(InvalidFrameException::class.java) { Frame.nv21(bytes.copyOf(100), width, height) }
+    }
+
+    @Test
+    fun `an image is what its crop rectangle holds, also where that begins at an odd pixel`() {
+        val width = 32
+        val height = 24
+        val crop = android.graphics.Rect(5, 3, 28, 20)
+        val bytes = pixels(width * height * 4)
+        val whole = Bitmap.createBitmap(colours(bytes, width, height), width, height, Bitmap.Config.ARGB_8888)
+        val part = Bitmap.createBitmap(whole, crop.left, crop.top, crop.width(), crop.height())
+        val image = FakeImage(width, height, android.graphics.PixelFormat.RGBA_8888, crop, Plane(ByteBuffer.wrap(bytes), width * 4, 4))
+        for (rotation in listOf(0, 90, 180, 270)) {
+            val expected = input(Frame.of(part), rotation, mirrored = true)
+            assertArrayEquals(expected, input(Frame.of(image), rotation, mirrored = true), 1e-6f)
         }
-        assertEquals("also when reading fails", 3, plane.buffer.position())
+        assertEquals(crop.width(), Frame.of(image).width)
+        // Chroma has half as many samples, of which an odd pixel has the one before: all is grey but one colour sample.
+        val grey = ByteArray(width * height) { 100 }
+        val blue = ByteArray(width * height / 4) { 128.toByte() }.also { it[2 * 16 + 4] = 0 }
+        val red = ByteArray(width * height / 4) { 128.toByte() }
+        val yuv = FakeImage(
+            width, height, android.graphics.ImageFormat.YUV_420_888, crop, Plane(ByteBuffer.wrap(grey), width, 1),
+            Plane(ByteBuffer.wrap(blue), 16, 1), Plane(ByteBuffer.wrap(red), 16, 1),
+        )
+        // The sample is of the pixels 8 and 9 across, 4 and 5 down: 3 and 4, 1 and 2 of the crop.
+        val found = input(Frame.of(yuv))
+        val box = Letterbox(crop.width(), crop.height())
+        for (cell in 0 until Model.INPUT_WIDTH * Model.INPUT_HEIGHT) {
+            val x = box.x((cell % Model.INPUT_WIDTH).toDouble() / Model.INPUT_WIDTH) * crop.width()
+            val y = box.y((cell / Model.INPUT_WIDTH).toDouble() / Model.INPUT_HEIGHT) * crop.height()
+            val inside = x > 3 && x < 4 && y > 1 && y < 2
+            val outside = x < 2 || x > 5 || y < 0 || y > 3
+            if (inside) assertTrue("$x $y", found[3 * cell + 2] < Model.input(0f) + 1e-4f)
+            if (outside && x in 0.0..22.0 && y in 0.0..16.0) assertEquals("$x $y", Model.input(100f), found[3 * cell + 2], 1e-4f)
+        }
+    }
+
+    private fun colours(bytes: ByteArray, width: Int, height: Int) = IntArray(width * height) {
+        Color.rgb(bytes[4 * it].toInt() and 0xff, bytes[4 * it + 1].toInt() and 0xff, bytes[4 * it + 2].toInt() and 0xff)
+    }
+
+    private class FakeImage(
+        private val across: Int,
+        private val down: Int,
+        private val kind: Int,
+        crop: android.graphics.Rect,
+        vararg planes: com.example.blazeface.Plane,
+    ) : android.media.Image() {
+        private val parts = planes.map {
+            object : Plane() {
+                override fun getRowStride(): Int = it.rowStride
+
+                override fun getPixelStride(): Int = it.pixelStride
+
+                override fun getBuffer(): ByteBuffer = it.buffer
+            }
+        }
+
+        init {
+            mIsImageValid = true
+            cropRect = crop
+        }
+
+        override fun getFormat(): Int = kind
+
+        override fun getWidth(): Int = across
+
+        override fun getHeight(): Int = down
+
+        override fun getTimestamp(): Long = 0
+
+        override fun getTransform(): Int = 0
+
+        override fun getScalingMode(): Int = 0
+
+        override fun getPlaneCount(): Int = parts.size
+
+        override fun getPlanes(): Array<Plane> = parts.toTypedArray()
+
+        override fun close() = Unit
+    }
+
+    @Test
+    fun `a region is seen as a crop of it is, and its results lie in the whole frame`() {
+        val width = 60
+        val height = 40
+        val bitmap = Bitmap.createBitmap(colours(pixels(width * height * 4), width, height), width, height, Bitmap.Config.ARGB_8888)
+        val part = Bitmap.createBitmap(bitmap, 10, 5, 30, 20)
+        val frame = Frame.of(bitmap).withRegion(android.graphics.RectF(10.2f, 5f, 39.5f, 24.1f))
+        assertArrayEquals(input(Frame.of(part)), input(frame), 1e-6f)
+        val within = Letterbox(30, 20)
+        val whole = Letterbox(width, height, frame.region)
+        for (at in listOf(0.0, 0.3, 1.0)) {
+            assertEquals(within.x(at) * 30 + 10, whole.x(at) * width, 1e-9)
+            assertEquals(within.y(at) * 20 + 5, whole.y(at) * height, 1e-9)
+        }
+        // Turned by a quarter: the region is of the upright frame.
+        val turned = android.graphics.Matrix().apply { postRotate(90f) }
+        val upright = Bitmap.createBitmap(bitmap, 0, 0, width, height, turned, false)
+        val expected = input(Frame.of(Bitmap.createBitmap(upright, 10, 5, 30, 20)))
+        assertArrayEquals(expected, input(frame, rotation = 90), 1e-6f)
+        assertThrows(InvalidOptionException::class.java) { Frame.of(bitmap).withRegion(android.graphics.RectF(70f, 0f, 80f, 9f)) }
+    }
+
+    @Test
+    fun `a decoded photograph stands upright as its EXIF says`() {
+        val bitmap = Bitmap.createBitmap(64, 32, Bitmap.Config.ARGB_8888).apply { eraseColor(Color.RED) }
+        val jpeg = java.io.ByteArrayOutputStream().also { bitmap.compress(Bitmap.CompressFormat.JPEG, 90, it) }.toByteArray()
+        val expected = mapOf(
+            1 to (0 to false), 2 to (0 to true), 3 to (180 to false), 4 to (180 to true), 5 to (90 to true), 6 to (90 to false),
+            7 to (270 to true), 8 to (270 to false),
+        )
+        for ((orientation, wanted) in expected) {
+            val frame = Frame.decode(withOrientation(jpeg, orientation))
+            assertEquals("$orientation", wanted, frame.rotationDegrees to frame.mirrored)
+            assertEquals(64, frame.width)
+        }
+        assertEquals(16, Frame.decode(jpeg, longestSide = 16).width)
+        assertThrows(InvalidFrameException::class.java) { Frame.decode(ByteArray(100)) }
+        val file = java.io.File.createTempFile("photograph", ".jpg").apply { writeBytes(withOrientation(jpeg, 6)) }
+        val uri = android.net.Uri.fromFile(file)
+        assertEquals(90, Frame.decode(Fakes.context, uri).rotationDegrees)
+        file.delete()
+        assertThrows(InvalidFrameException::class.java) { Frame.decode(Fakes.context, uri) }
+    }
+
+    /** Puts an EXIF segment behind the beginning of a JPEG file. */
+    private fun withOrientation(jpeg: ByteArray, orientation: Int): ByteArray {
+        val tiff = ByteBuffer.allocate(26).put("MM".toByteArray()).putShort(42).putInt(8)
+            .putShort(1).putShort(0x112).putShort(3).putInt(1).putShort(orientation.toShort()).putShort(0).putInt(0).array()
+        val exif = "Exif".toByteArray() + byteArrayOf(0, 0) + tiff
+        val segment = ByteBuffer.allocate(4 + exif.size).putShort(0xffe1.toShort()).putShort((exif.size + 2).toShort()).put(exif)
+        return jpeg.copyOf(2) + segment.array() + jpeg.copyOfRange(2, jpeg.size)
+    }
+
+    @Test
+    fun `options are equal by their values, and say them`() {
+        val options = FaceDetectorOptions(minimumScore = 0.7f)
+        assertEquals(options, FaceDetectorOptions.Builder().setMinimumScore(0.7f).build())
+        assertEquals(options.hashCode(), options.toBuilder().build().hashCode())
+        assertTrue(options != options.toBuilder().setCpuThreads(3).build())
+        assertTrue(options.toString(), options.toString().contains("minimumScore=0.7, "))
     }
 
     @Test

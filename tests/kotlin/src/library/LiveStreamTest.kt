@@ -60,10 +60,12 @@ class LiveStreamTest {
     }
 
     @Test
-    fun `timestamps must rise, and a frame that cannot be read is not looked at`() {
+    fun `a frame that is not newer, and one that cannot be read, is not looked at`() {
         Fakes.create(FakeEngines(), options()).use { detector ->
             detector.detectAsync(Pixels.frame(), 5)
-            assertThrows(TimestampException::class.java) { detector.detectAsync(Pixels.frame(), 5) }
+            detector.detectAsync(Pixels.frame(), 5)
+            detector.detectAsync(Pixels.frame(), 3)
+            assertEquals(2, detector.lateFrames)
             repeat(10) { i ->
                 val buffer = java.nio.ByteBuffer.allocate(64 * 48 * 4)
                 val frame = Frame.rgba(64, 48, Plane(buffer, 64 * 4, 4))
@@ -127,6 +129,43 @@ class LiveStreamTest {
         detector.detectAsync(Pixels.frame(), 1)
         Fakes.await { results.size == 1 }
         assertTrue(engines.engines.single().closed)
-        assertThrows(DetectorClosedException::class.java) { detector.detectAsync(Pixels.frame(), 2) }
+        detector.detectAsync(Pixels.frame(), 2)
+        assertEquals("a late frame", 1, detector.lateFrames)
+    }
+
+    @Test
+    fun `a camera whose clock is behind begins a new stream`() {
+        Fakes.create(FakeEngines(), options()).use { detector ->
+            for (millis in listOf(90_000L, 90_033L, 1_000L, 1_033L)) {
+                detector.detectAsync(Pixels.frame(), millis)
+                Fakes.await { results.lastOrNull()?.timestampMillis == millis }
+            }
+            assertEquals(0, detector.lateFrames)
+        }
+    }
+
+    @Test
+    fun `frames that end in an error, however many, leave room for the next`() {
+        Fakes.create(FakeEngines(), options()).use { detector ->
+            repeat(5) { i ->
+                val frame = Pixels.exhausting()
+                assertThrows(OutOfMemoryError::class.java) { detector.detectAsync(frame, 1L + i) }
+            }
+            detector.detectAsync(Pixels.frame(), 100)
+            Fakes.await { results.any { it.timestampMillis == 100L } }
+        }
+    }
+
+    @Test
+    fun `closing asynchronously does not wait for what runs`() {
+        val blocking = Fakes.Blocking()
+        val engines = FakeEngines { blocking.engine() }
+        val detector = Fakes.create(engines, options())
+        detector.detectAsync(Pixels.frame(), 1)
+        blocking.entered.await()
+        detector.closeAsync()
+        assertTrue(!engines.engines.single().closed)
+        blocking.release.countDown()
+        Fakes.await { engines.engines.single().closed }
     }
 }

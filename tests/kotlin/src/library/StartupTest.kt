@@ -35,6 +35,8 @@ class StartupTest {
         precision: Precision = Precision.FP16,
     ) = FaceDetectorOptions(backend = backend, precision = precision, kernelCacheDirectory = temporary.root)
 
+    private fun journal() = StartupJournal.open(temporary.root, Model.SHIPPED, { _, _ -> ProcessEnd.UNKNOWN })
+
     @Test
     fun `the GPU runs where it works`() {
         val engines = FakeEngines()
@@ -79,14 +81,45 @@ class StartupTest {
             assertEquals(Backend.CPU, it.activeBackend)
             assertEquals(BackendPreference.AUTOMATIC, it.startup.requestedBackend)
             assertTrue(it.backendReason, it.backendReason.contains("NoClassDefFoundError"))
+            assertTrue(it.backendReason, it.backendReason.startsWith("the runtime in this app is incomplete, or of another version"))
+            assertEquals(StartOutcome.RUNTIME_MISMATCH, it.startup.attempts.first().outcome)
         }
+    }
+
+    @Test
+    fun `a runtime of another version is said to be that`() {
+        val engines = FakeEngines {
+            if (it.backend == Backend.GPU) throw NoSuchMethodError("GpuOptions.<init>")
+            Fakes.right()
+        }
+        val messages = ArrayList<String>()
+        val logged = options().toBuilder().setLogger { level, message, _ -> messages += "$level $message" }.build()
+        Fakes.create(engines, logged).use {
+            assertEquals(Backend.CPU, it.activeBackend)
+            assertFalse(it.backendReason, it.backendReason.contains("the GPU does not work"))
+            assertTrue(it.backendReason, it.backendReason.contains("GpuOptions.<init>"))
+        }
+        assertEquals(4, messages.size)
+        assertTrue(messages.first(), messages.first().startsWith("WARNING ${Model.NAME}: GPU FP16: RUNTIME_MISMATCH"))
+    }
+
+    @Test
+    fun `a model in a file takes the asset's place, if it is the same`() {
+        val file = temporary.newFile("fetched.tflite").apply { writeBytes(Fakes.open(Model.ASSET).readBytes()) }
+        val engines = FakeEngines()
+        val missing = { name: String -> if (name == Model.ASSET) Fakes.missing(name) else Fakes.open(name) }
+        val fetched = options().toBuilder().setModelFile(file).build()
+        Fakes.create(engines, fetched, missing).close()
+        assertEquals(file, engines.requests.single().modelFile)
+        file.appendText("x")
+        assertThrows(ModelException::class.java) { Fakes.create(engines, fetched, missing) }
     }
 
     @Test
     fun `the shipped engine without its native library ends in a typed exception`() {
         val error = assertThrows(BackendException::class.java) { Fakes.create(engineFactory, options()) }
         assertEquals(4, error.attempts.size)
-        assertTrue(error.attempts.all { it.outcome == StartOutcome.FAILED })
+        assertTrue(error.attempts.all { it.outcome == StartOutcome.RUNTIME_MISMATCH })
     }
 
     @Test
@@ -148,23 +181,6 @@ class StartupTest {
     }
 
     @Test
-    fun `a start that took the process with it is tried once without kernels, then skipped`() {
-        val requests = ArrayList<EngineRequest>()
-        repeat(2) {
-            // What a crash leaves behind: an attempt that was begun and not ended.
-            StartupJournal.open(temporary.root, Model.SHIPPED).begin(Precision.FP16)
-            val engines = FakeEngines()
-            Fakes.create(engines, options()).close()
-            requests += engines.requests.first()
-            StartupJournal.open(temporary.root, Model.SHIPPED).begin(Precision.FP16)
-            StartupJournal.open(temporary.root, Model.SHIPPED).begin(Precision.FP16)
-        }
-        assertEquals(Precision.FP16, requests[0].precision)
-        assertNull("compiled kernels may be the cause", requests[0].kernelCache)
-        assertEquals(Precision.FP16_WITH_FP32_ACCUMULATION, requests[1].precision)
-    }
-
-    @Test
     fun `starts of one process that overlap take turns, and not each other for crashes`() {
         val inside = CountDownLatch(1)
         val release = CountDownLatch(1)
@@ -186,22 +202,26 @@ class StartupTest {
             started.get(10, TimeUnit.SECONDS).use { assertEquals("the GPU passed the self-test", it.backendReason) }
         }
         assertEquals(slow.requests.single().kernelCache, checkNotNull(engines.requests.single().kernelCache))
-        assertEquals(0, StartupJournal.open(temporary.root, Model.SHIPPED).crashes(Precision.FP16))
+        assertFalse(journal().isSuspect)
         callers.shutdown()
     }
 
     @Test
     fun `a journal sees what another of the process has written, and keeps it`() {
-        val (first, second) = List(2) { StartupJournal.open(temporary.root, Model.SHIPPED) }
-        first.end(Precision.FP16, "logit 3 where 5 was expected")
-        second.end(Precision.FP32)
+        val (first, second) = List(2) { journal() }
+        first.condemn(Precision.FP16, "logit 3 where 5 was expected")
+        second.end(second.begin())
         assertEquals("at an earlier start, logit 3 where 5 was expected", second.verdict(Precision.FP16))
-        assertEquals(second.verdict(Precision.FP16), StartupJournal.open(temporary.root, Model.SHIPPED).verdict(Precision.FP16))
+        assertEquals(second.verdict(Precision.FP16), journal().verdict(Precision.FP16))
     }
 
     @Test
-    fun `kernels are kept under the model's hash, and other models' are removed`() {
-        val old = File(temporary.root, "face-detector-${Model.NAME}-0123-4567").apply { mkdir() }
+    fun `kernels are kept under the model's hash, and what an older model or system left is removed`() {
+        val ours = checkNotNull(journal().directory).parentFile.name
+        val folder = File(temporary.root, "face-detector")
+        val old = File(folder, "$ours/${Model.NAME}-0123").apply { mkdirs() }
+        val older = File(folder, "${ours.substringBefore('-')}-0123").apply { mkdirs() }
+        val foreign = File(folder, "org.acme.faces-0123").apply { mkdirs() }
         File(old, "kernels").writeText("old")
         val engines = FakeEngines()
         Fakes.create(engines, options()).close()
@@ -209,6 +229,8 @@ class StartupTest {
         assertTrue(cache.name.contains(Model.SHA256.take(16)))
         assertTrue(engines.requests[0].kernelKey.startsWith(Model.SHA256.take(16)))
         assertFalse(old.exists())
+        assertFalse(older.exists())
+        assertTrue("another SDK's in the same app", foreign.exists())
     }
 
     @Test
@@ -224,8 +246,8 @@ class StartupTest {
 
     @Test
     fun `a damaged journal is forgotten`() {
-        val directory = checkNotNull(StartupJournal.open(temporary.root, Model.SHIPPED).directory)
-        File(directory, "startup.properties").writeText("wrong.FP16=\\u12")
+        val directory = checkNotNull(journal().directory)
+        File(directory.parentFile, "gpu.properties").writeText("wrong.FP16=\\u12")
         Fakes.create(FakeEngines(), options()).use { assertEquals(Precision.FP16, it.startup.activePrecision) }
     }
 

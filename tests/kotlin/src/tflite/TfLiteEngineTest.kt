@@ -63,7 +63,7 @@ class TfLiteEngineTest {
         val assets = unsafe.type.getMethod("allocateInstance", Class::class.java)
             .invoke(unsafe.get(null), AssetManager::class.java) as AssetManager
         val model = ByteBuffer.allocateDirect(8)
-        return EngineRequest(backend, Precision.FP16, 2, assets, Model.ASSET, model, INPUT_NUMBERS, null, "key")
+        return EngineRequest(backend, Precision.FP16, 2, assets, Model.ASSET, model, null, INPUT_NUMBERS, null, "key")
     }
 
     private companion object {

@@ -269,7 +269,8 @@ class TrackTest {
             tracker.trackAsync(Pixels.frame(), 1)
             blocking.entered.await()
             (2L..50L).forEach { tracker.trackAsync(Pixels.frame(), it) }
-            assertThrows(TimestampException::class.java) { tracker.trackAsync(Pixels.frame(), 50) }
+            tracker.trackAsync(Pixels.frame(), 50)
+            assertEquals("not newer than the one before", 1, tracker.lateFrames)
             blocking.release.countDown()
             Fakes.await { results.size == 2 }
             assertEquals(listOf(1L, 50L), results.map(TrackedFrame::timestampMillis))
@@ -277,6 +278,35 @@ class TrackTest {
             assertEquals(2, results[1].faces.single().age)
             assertTrue(results.all { it.latencyMillis > 0 })
             assertTrue(errors.isEmpty())
+        }
+    }
+
+    @Test
+    fun `a camera whose clock is behind begins a new stream, whose tracks are new`() {
+        val results = java.util.concurrent.CopyOnWriteArrayList<TrackedFrame>()
+        val listener = object : TrackingListener {
+            override fun onFrame(frame: TrackedFrame) {
+                results += frame
+            }
+
+            override fun onError(error: FaceDetectorException) = throw error
+        }
+        TrackFakes().create(FaceTrackerOptions(RunningMode.LIVE_STREAM, listener = listener)).use { tracker ->
+            for (millis in listOf(90_000L, 90_033L, 1_000L, 1_033L)) {
+                tracker.trackAsync(Pixels.frame(), millis)
+                Fakes.await { results.lastOrNull()?.timestampMillis == millis }
+            }
+            assertEquals(listOf(1, 1, 2, 2), results.map { it.faces.single().track })
+            assertEquals(listOf(1), results[2].lost)
+            assertEquals(2L, tracker.detectorRuns)
+        }
+    }
+
+    @Test
+    fun `a frame can be awaited`() = runBlocking {
+        TrackFakes().create().use { tracker ->
+            assertEquals(1, tracker.awaitFrame(Pixels.frame(), 1).faces.single().track)
+            assertEquals(2, tracker.awaitFrame(Pixels.frame(), 2).faces.single().age)
         }
     }
 

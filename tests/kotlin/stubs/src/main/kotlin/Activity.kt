@@ -4,5 +4,6 @@ package androidx.activity
 
 import android.app.Activity
 import androidx.lifecycle.LifecycleOwner
+import androidx.lifecycle.ViewModelStoreOwner
 
-public open class ComponentActivity : Activity(), LifecycleOwner
+public open class ComponentActivity : Activity(), LifecycleOwner, ViewModelStoreOwner

@@ -13,6 +13,9 @@ public class CameraSelector private constructor() {
     public companion object {
         @JvmField
         public val DEFAULT_FRONT_CAMERA: CameraSelector = CameraSelector()
+
+        @JvmField
+        public val DEFAULT_BACK_CAMERA: CameraSelector = CameraSelector()
     }
 }
 

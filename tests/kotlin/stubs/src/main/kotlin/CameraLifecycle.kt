@@ -16,6 +16,10 @@ public interface ListenableFuture<V> : Future<V> {
 }
 
 public class ProcessCameraProvider private constructor() {
+    public fun hasCamera(selector: CameraSelector): Boolean = TODO()
+
+    public fun unbindAll(): Unit = TODO()
+
     public fun bindToLifecycle(owner: LifecycleOwner, selector: CameraSelector, vararg useCases: UseCase): Camera = TODO()
 
     public companion object {
