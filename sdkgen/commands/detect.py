@@ -151,12 +151,24 @@ def _detect_video(
                 records.append(place | {"detections": described})
     seconds = time.monotonic() - begun
     if json:
-        console.print_json(about | {"dropped": found.dropped, "ended_early": found.fault, "frames": records})
+        console.print_json(
+            about
+            | {
+                "dropped": found.dropped,
+                "ended_early": found.fault,
+                "times_broken_at": found.times_broken_at,
+                "frames": records,
+            }
+        )
     else:
         speed = f"{count / seconds:.0f} a second, {found.dropped} dropped"
         console.out.print(f"{faces} faces in {count} frames ({speed})")
     if found.fault is not None:
         console.warn(f"the video ends early, {found.fault}")
+    if found.times_broken_at is not None:
+        console.warn(
+            f"the time of frame {found.times_broken_at} does not come after the one before; times are made to go on"
+        )
     if found.interrupted:
         console.note(f"Interrupted; {count} frames are done")
         raise typer.Exit(130)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -122,18 +121,20 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iter
 
 
 def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """Yield a file's frames, or the newest of a camera; those whose time does not go on are left out."""
+    """Yield a file's frames, or the newest of a camera; the record of the first whose time is mended says so."""
     from sdkgen.video import Live
 
-    latest, left_out = -math.inf, 0
+    told = False
     for frame in stack.enter_context(Live(video)) if video.camera else video:
-        if not frame.seconds > latest:
-            left_out += 1
-            continue
-        latest = frame.seconds
-        yield {"frame": frame.index, "seconds": round(frame.seconds, 6)}, frame
-    if left_out:
-        console.warn(f"{left_out} frames were left out: by their times they do not come after the ones before them")
+        about = {"frame": frame.index, "seconds": round(frame.seconds, 6)}
+        if video.times_broken_at is not None and not told:
+            told = True
+            about["times_broken_at"] = video.times_broken_at
+        yield about, frame
+    if told:
+        console.warn(
+            f"the time of frame {video.times_broken_at} does not come after the one before; times are made to go on"
+        )
     if video.fault is not None:
         console.warn(f"the video ends early, {video.fault}; the frames before are done")
 

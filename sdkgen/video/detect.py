@@ -21,7 +21,8 @@ class VideoDetection:
     """Detects faces in a video, frame by frame, as it is iterated in the process's main thread.
 
     A file gives every frame unless ``realtime`` asks for its own pace; a camera always gives the newest one. Afterwards
-    ``dropped`` and ``fault`` tell the rest, and ``interrupted`` whether Ctrl-C ended what has an end of its own.
+    ``dropped``, ``fault`` and ``times_broken_at`` tell the rest (see ``Video``), and ``interrupted`` whether Ctrl-C
+    ended what has an end of its own.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class VideoDetection:
         self._draw = draw
         self.dropped = 0
         self.fault: str | None = None
+        self.times_broken_at: int | None = None
         self.interrupted = False
 
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
@@ -59,4 +61,5 @@ class VideoDetection:
             finally:
                 self.dropped = live.dropped if live else 0
                 self.fault = video.fault
+                self.times_broken_at = video.times_broken_at
                 self.interrupted = interruption.asked and not video.camera

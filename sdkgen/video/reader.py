@@ -9,10 +9,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from sdkgen.detection.preprocess import Bytes
 from sdkgen.errors import ImageError, MissingExtraError
+from sdkgen.video.clock import Clock
+from sdkgen.video.upright import upright
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -34,7 +34,8 @@ class Video:
 
     ``camera`` tells which of the two it is, ``rate`` the frames a second, ``announced`` how many frames a file's
     header promises to show (0 where it does not say). After the last frame, ``fault`` says why the source ended early,
-    if it did: a file that was cut off gives the frames before the cut.
+    if it did: a file that was cut off gives the frames before the cut. ``times_broken_at`` is the index of the first
+    frame whose time stamp does not go on; all frames are given all the same, with times that do (see ``Clock``).
     """
 
     def __init__(self, source: str, *, device_format: str | None = None) -> None:
@@ -67,25 +68,31 @@ class Video:
         if self.announced and "mp4" in self._container.format.name.split(","):
             # An MP4 that was trimmed holds more than its edit list shows; its index, there from the start, knows.
             self.announced = sum(not entry.is_discard for entry in self._stream.index_entries)
+        # An AVI counts the frames that it leaves out to hold a variable rate: its decoding times are such numbers.
+        self._counts_by_time = self._container.format.name == "avi"
         self._whole = 0
+        self._clock = Clock(1 / self.rate)
+
+    @property
+    def times_broken_at(self) -> int | None:
+        """The index of the first frame whose time stamp did not go on; None while all did."""
+        return self._clock.broken_at
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame once; raises ``ImageError`` if there is not one that can be decoded."""
         index = 0
-        begin: float | None = None
         frames = self._decoded()
         while True:
             try:
                 frame: VideoFrame | None = next(frames, None)
-                pixels = None if frame is None else _upright(frame)
+                pixels = None if frame is None else upright(frame, self._stream.sample_aspect_ratio)
             except (self._av.FFmpegError, OSError, ValueError) as error:
                 self.fault = f"after {index} frames: {_message(error)}"
                 break
             if frame is None or pixels is None:
                 break
-            begin = frame.time if begin is None else begin
-            seconds = index / self.rate if frame.time is None or begin is None else frame.time - begin
-            yield Frame(index, float(seconds), pixels)
+            decoded = None if frame.dts is None else float(frame.dts * frame.time_base)
+            yield Frame(index, self._clock.tell(frame.time, decoded), pixels)
             index += 1
         if not index:
             raise ImageError(
@@ -99,7 +106,9 @@ class Video:
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yield every frame that is to be shown, counting those whose data is there to the last byte."""
         for packet in self._container.demux(self._stream):
-            self._whole += packet.size > 0 and not (packet.is_corrupt or packet.is_discard)
+            if packet.size > 0 and not (packet.is_corrupt or packet.is_discard):
+                counted = self._whole if not self._counts_by_time or packet.dts is None else packet.dts
+                self._whole = max(self._whole, counted) + 1
             yield from packet.decode()
 
     def __enter__(self) -> Video:
@@ -128,12 +137,6 @@ def _camera(index: str, av: Any) -> tuple[str, str]:
         return f"video={found[int(index)].name}", "dshow"
     form, name = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
     return name.format(index), form
-
-
-def _upright(frame: VideoFrame) -> Bytes:
-    """Return the frame's pixels, turned as the file says that they are to be shown."""
-    pixels = frame.to_ndarray(format="rgb24")
-    return np.ascontiguousarray(np.rot90(pixels, round(frame.rotation / 90) % 4))
 
 
 def _message(error: Exception) -> str:

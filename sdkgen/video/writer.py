@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from sdkgen.detection.preprocess import Bytes
 from sdkgen.errors import MissingExtraError, OutputError, UsageError
@@ -24,7 +24,8 @@ _TICKS = 90_000
 class VideoWriter:
     """An H.264 file that appears whole or not at all: without a frame, not at all. Use as a context manager.
 
-    All frames get the size of the first, cut to even sides as the codec asks.
+    The video has the size of the first frame, cut to even sides as the codec asks; a frame of another size is scaled to
+    fit, with black beside it.
     """
 
     def __init__(self, target: Path, rate: float, sources: Sequence[str] = ()) -> None:
@@ -70,7 +71,7 @@ class VideoWriter:
             self._stream = self._opened(pixels)
         size = (self._stream.width, self._stream.height)
         if (pixels.shape[1] // 2 * 2, pixels.shape[0] // 2 * 2) != size:
-            pixels = np.asarray(Image.fromarray(pixels).resize(size))
+            pixels = np.asarray(ImageOps.pad(Image.fromarray(pixels), size))
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[: size[1], : size[0]]), format="rgb24")
         self._tick = max(self._tick + 1, round(seconds * _TICKS))
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
