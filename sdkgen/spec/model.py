@@ -92,13 +92,17 @@ class LandmarkKeypoint(Strict):
 
 
 class LandmarkSpec(Strict):
-    """How raw outputs become landmarks, and where the crop comes from."""
+    """How raw outputs become landmarks, and where the crop comes from.
+
+    ``extra_candidates``: how many detected faces a frame are tried beyond the free places where some are refused.
+    """
 
     count: Count
     minimum_presence: Share
     detection_roi: RoiSpec
     landmark_roi: RoiSpec
     association_iou: Share
+    extra_candidates: Annotated[int, Field(ge=0)]
     keypoints: tuple[LandmarkKeypoint, ...]
 
 

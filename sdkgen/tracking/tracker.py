@@ -24,6 +24,7 @@ from sdkgen.tracking.landmarks import (
     roll_degrees,
     similarity,
 )
+from sdkgen.tracking.refusals import Refusals
 from sdkgen.tracking.smoothing import OneEuro, Smoothing
 
 State: TypeAlias = Literal["detected", "tracked"]
@@ -72,6 +73,9 @@ class _Track:
 class FaceTracker:
     """Follows up to ``maximum_faces`` faces through the frames of one video.
 
+    A detected face that the landmark model refuses makes room for the next best in the same frame; no more than the
+    spec's ``extra_candidates`` are tried beyond the free places. The next frame tries what was refused last of all.
+
     ``detector`` and ``landmarker`` are the two models' specs and loaded backends.
     """
 
@@ -84,6 +88,7 @@ class FaceTracker:
     detector_runs: int = 0
     _tracks: list[_Track] = field(default_factory=list)
     _next: int = 1
+    _refusals: Refusals = field(init=False)
     _size: tuple[int, int] = (0, 0)
     _seconds: float = -np.inf
 
@@ -102,26 +107,41 @@ class FaceTracker:
         self._seconds = seconds
         height, width = image.shape[:2]
         lost = [] if self._size in ((0, 0), (width, height)) else [track.number for track in self._tracks]
-        if lost:
-            self._tracks.clear()
+        if self._size != (width, height):
+            self._tracks, self._refusals = [], Refusals(self.landmarker[0].landmarker.association_iou)
         self._size = (width, height)
         self.frames += 1
-        detector_ran = len(self._tracks) < self.maximum_faces
-        fresh = self._detect(image) if detector_ran else []
+        free = self.maximum_faces - len(self._tracks)
+        candidates = self._detect(image) if free > 0 else []
         faces: list[TrackedFace] = []
         kept: list[_Track] = []
-        for track in [*self._tracks, *fresh]:
+        for track in self._tracks:
             face = self._follow(track, image, kept)
-            if face is not None:
+            if face is None:
+                lost.append(track.number)
+            else:
                 faces.append(face)
                 kept.append(track)
-            elif track.age:
-                lost.append(track.number)
+        refused: list[Roi] = []
+        tried = 0
+        for track in candidates[: max(free, 0) + self.landmarker[0].landmarker.extra_candidates]:
+            if tried - len(refused) == free:
+                break
+            tried += 1
+            roi = track.roi
+            face = self._follow(track, image, kept)
+            if face is None:
+                refused.append(roi)
+            else:
+                faces.append(face)
+                kept.append(track)
+        if free > 0:
+            self._refusals.update(refused, [track.roi for track in candidates[tried:]])
         self._tracks = kept
-        return TrackedFrame(tuple(faces), tuple(lost), detector_ran)
+        return TrackedFrame(tuple(faces), tuple(lost), free > 0)
 
     def _detect(self, image: Bytes) -> list[_Track]:
-        """Return new tracks for detected faces that no track follows already, best first, as many as are wanted."""
+        """Return new tracks for detected faces that no track follows already, in the order to try them."""
         self.detector_runs += 1
         spec, backend = self.detector
         rule = self.landmarker[0].landmarker
@@ -129,13 +149,9 @@ class FaceTracker:
         fresh: list[_Track] = []
         for found in detect(image, backend, spec, self.options):
             roi = detection_roi(found, width, height, rule.detection_roi)
-            followed = [track.roi for track in (*self._tracks, *fresh)]
-            if any(similarity(roi, other) > rule.association_iou for other in followed):
-                continue
-            if len(followed) == self.maximum_faces:
-                break
-            fresh.append(_Track(0, found.score, roi))
-        return fresh
+            if all(similarity(roi, other.roi) <= rule.association_iou for other in (*self._tracks, *fresh)):
+                fresh.append(_Track(0, found.score, roi))
+        return [fresh[index] for index in self._refusals.order([track.roi for track in fresh])]
 
     def _follow(self, track: _Track, image: Bytes, others: list[_Track]) -> TrackedFace | None:
         """Run the landmark model on the track's crop; None if the face is not there, or another track has it."""

@@ -37,7 +37,8 @@ Spoil = Callable[[Array], None]
 
 @dataclass(frozen=True)
 class SequenceCase:
-    """Frames with their times, and what the tracker is told. ``spoiled``: what befalls which run of the model."""
+    """Frames with their times, and what the tracker is told. ``spoiled``: what befalls which run of the model;
+    ``decoys``: what the detector takes for faces besides, and above, those that are there."""
 
     name: str
     frames: Callable[[], Iterator[Bytes]]
@@ -45,6 +46,7 @@ class SequenceCase:
     smoothing: Smoothing | None = None
     seconds: Callable[[int], float] = lambda index: index / RATE
     spoiled: Mapping[int, Spoil] = field(default_factory=dict)
+    decoys: tuple[Detection, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,13 @@ def _all_in_one(row: Array) -> None:
     row[:-1] = np.tile(row[:3], POINTS)
 
 
+def _decoy(score: float, x: float, y: float) -> Detection:
+    """Return what the detector might take for a face, 0.1 of the image wide around a place where there is none."""
+    points = np.array([(x + dx, y + dy) for dx, dy in [(-0.02, -0.02), (0.02, -0.02), (0, 0), (0, 0.02)] + [(0.05, 0)] * 2])
+    return Detection(score, (x - 0.05, y - 0.05, 0.1, 0.1), points.astype(np.float32))
+
+
+_DECOYS = tuple(_decoy(0.99 - 0.01 * n, *at) for n, at in enumerate([(0.1, 0.1), (0.9, 0.1), (0.1, 0.9), (0.9, 0.9)]))
 _STILL = Placed(240, 180)
 CASES = (
     SequenceCase("steady", _moved(12, Placed(180, 160), Placed(200, 170, 195, 5))),
@@ -134,6 +143,8 @@ CASES = (
     ),
     SequenceCase("roi-outside", _moved(8, _STILL, _STILL), spoiled={1: _far_away, 4: _all_in_one}),
     SequenceCase("three-faces-two-wanted", _three_faces, maximum_faces=2),
+    SequenceCase("decoys", _moved(6, _STILL, Placed(250, 180)), decoys=_DECOYS),
+    SequenceCase("decoys-two-wanted", _moved(6, _STILL, Placed(250, 180)), maximum_faces=2, decoys=_DECOYS),
     SequenceCase(
         "smoothed",
         lambda: _occluded((7,), 14),
@@ -197,7 +208,7 @@ def record(case: SequenceCase, models: tuple[Backend, Backend]) -> Recorded:
     rois: list[Roi] = []
 
     def detect(image: Bytes, backend: Backend, spec: ModelSpec, options: Options | None = None) -> list[Detection]:
-        seen.append(pipeline.detect(image, backend, spec, options))
+        seen.append([*case.decoys, *pipeline.detect(image, backend, spec, options)])
         return seen[-1]
 
     def cropped(image: Bytes, roi: Roi, to: InputSpec) -> Array:

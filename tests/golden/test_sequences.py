@@ -133,6 +133,10 @@ def test_the_cases_hold_what_they_are_named_for() -> None:
     assert lost["roi-outside"] == [1, 2]
     assert [len(one["calls"]) for one in frames["roi-outside"] if one["lost"]] == [0, 0]
     assert lost["three-faces-two-wanted"]
+    assert [len(one["faces"]) for one in frames["decoys"]] == [0, 1, 1, 1, 1, 1]
+    assert [len(one["calls"]) for one in frames["decoys"]] == [3, 2, 1, 1, 1, 1]
+    assert [len(one["faces"]) for one in frames["decoys-two-wanted"]] == [0, 1, 1, 1, 1, 1]
+    assert [len(one["calls"]) for one in frames["decoys-two-wanted"]][:2] == [4, 4]
     assert max(len(one["detections"] or ()) for one in frames["three-faces-two-wanted"]) == 3
     assert np.isnan(_committed("nan-landmarks").calls).any(axis=1).sum() == 2
 

@@ -19,6 +19,8 @@ package struct LandmarkSpecification: ConvertedModel {
     package let minimumPresence: Double
     /// Two regions that overlap by more than this, as intersection over union, show one face.
     package let associationIoU: Double
+    /// How many detected faces a frame are tried beyond the free places, where some prove to be none.
+    package let extraCandidates: Int
     package let region: Region
     /// The landmarks whose mean each of the detector's keypoints is.
     package let keypoints: [[Int]]

@@ -30,6 +30,7 @@ package struct Tracker: Sendable {
     private var nextNumber = 1
     private var imageSize: (width: Int, height: Int)?
     private var candidates: [Track] = []
+    private var refusals: Refusals
     private var sightings: [Sighting] = []
     private var filters: [OneEuroFilter] = []
     private var unusedFilters: [Int] = []
@@ -46,6 +47,7 @@ package struct Tracker: Sendable {
         self.specification = specification
         self.maximumFaces = maximumFaces
         self.smoothing = smoothing
+        refusals = Refusals(associationIoU: specification.associationIoU)
     }
 
     /// Returns the faces in the next frame.
@@ -70,25 +72,23 @@ package struct Tracker: Sendable {
         var lost: [Int] = []
         candidates.removeAll(keepingCapacity: true)
         sightings.removeAll(keepingCapacity: true)
+        let followed = isNewSize ? [] : tracks
         if isNewSize {
             for track in tracks { lost.append(track.number) }
-        } else {
-            candidates.append(contentsOf: tracks)
         }
-        let detectorRan = candidates.count < maximumFaces
+        let free = maximumFaces - followed.count
+        let detectorRan = free > 0
         if detectorRan {
             detectorRuns += 1
-            addCandidates(from: try detect())
+            addCandidates(from: try detect(), besides: followed, isNewSize: isNewSize)
         }
-        for index in candidates.indices {
-            let track = candidates[index]
-            guard track.region.reaches(imageWidth: width, imageHeight: height),
-                let landmarks = try findLandmarks(track.region), add(track, landmarks)
-            else {
-                if track.age > 0 { lost.append(track.number) }
-                continue
-            }
+        for track in followed
+        where try !follow(track, width: width, height: height, findLandmarks) {
+            lost.append(track.number)
         }
+        let refused = try beginTracks(free, width: width, height: height, findLandmarks)
+        if isNewSize { refusals.clear() }
+        if detectorRan { refusals.update(refused: refused.regions, untried: candidates[refused.tried...].map(\.region)) }
         imageSize = (width, height)
         return TrackedFrame(
             faces: commit(seconds, CGSize(width: width, height: height)),
@@ -99,15 +99,41 @@ package struct Tracker: Sendable {
         )
     }
 
-    /// Takes up detected faces that no track follows already, best first, as many as are wanted.
-    private mutating func addCandidates(from faces: [Face]) {
+    /// Takes up detected faces that no track follows already, in the order to try them.
+    private mutating func addCandidates(from faces: [Face], besides followed: [Track], isNewSize: Bool) {
         for face in faces {
             let region = face.rotatedRect
-            let isFollowed = candidates.contains { region.similarity(to: $0.region) > specification.associationIoU }
-            if isFollowed { continue }
-            if candidates.count == maximumFaces { break }
+            func isSame(_ track: Track) -> Bool {
+                region.similarity(to: track.region) > specification.associationIoU
+            }
+            if followed.contains(where: isSame) || candidates.contains(where: isSame) { continue }
             candidates.append(Track(score: face.score, region: region))
         }
+        if !isNewSize { refusals.sort(&candidates, by: \.region) }
+    }
+
+    /// Tries candidates until the free places are taken, with a bound; returns what was refused, and how many were tried.
+    private mutating func beginTracks(
+        _ free: Int, width: Int, height: Int, _ findLandmarks: (RotatedRect) throws -> Landmarks?
+    ) throws -> (regions: [RotatedRect], tried: Int) {
+        var refused: [RotatedRect] = []
+        var tried = 0
+        for track in candidates.prefix(free + specification.extraCandidates) {
+            if tried - refused.count == free { break }
+            tried += 1
+            if try !follow(track, width: width, height: height, findLandmarks) { refused.append(track.region) }
+        }
+        return (refused, tried)
+    }
+
+    /// Runs the landmark model on the track's region; returns whether its face is there, and no other track's.
+    private mutating func follow(
+        _ track: Track, width: Int, height: Int, _ findLandmarks: (RotatedRect) throws -> Landmarks?
+    ) throws -> Bool {
+        guard track.region.reaches(imageWidth: width, imageHeight: height),
+            let landmarks = try findLandmarks(track.region)
+        else { return false }
+        return add(track, landmarks)
     }
 
     /// Takes note of a face, unless another track has it already; returns whether it did.
