@@ -1,16 +1,17 @@
 from __future__ import annotations
 
 import io
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from sdkgen import images
-from sdkgen.errors import ImageError, OutputError
-from sdkgen.images import read_image, write_png
+from sdkgen.errors import ImageError, MissingExtraError, OutputError
+from sdkgen.images import find_images, read_image, write_png
 
 # Red, green over blue, white: every orientation puts them elsewhere.
 CORNERS = np.array([[[255, 0, 0], [0, 255, 0]], [[0, 0, 255], [255, 255, 255]]], np.uint8).repeat(8, 0).repeat(8, 1)
@@ -116,7 +117,7 @@ def test_other_files_say_what_can_be_read(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"JPEG, PNG, WEBP"):
         read_image(text)
     with pytest.raises(ImageError, match=r"JPEG, PNG, WEBP"):
-        read_image(save(tmp_path / "a.gif", Image.fromarray(CORNERS)))
+        read_image(save(tmp_path / "a.ppm", Image.fromarray(CORNERS)))
     with pytest.raises(ImageError, match="does not exist"):
         read_image(tmp_path / "none.png")
     with pytest.raises(ImageError, match="is a folder"):
@@ -137,8 +138,82 @@ def test_a_decompression_bomb_is_refused(tmp_path: Path) -> None:
 
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
     path.write_bytes(data)
-    with pytest.raises(ImageError):
+    with pytest.raises(ImageError, match="60000 × 60000 pixels, more than 150,000,000"):
         read_image(path)
+
+
+@pytest.mark.parametrize("suffix", ["heic", "heif", "avif", "tif", "bmp", "gif"])
+def test_reads_what_else_phones_and_browsers_give(tmp_path: Path, suffix: str) -> None:
+    if suffix in ("heic", "heif"):
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    upright = np.concatenate([CORNERS, CORNERS[:, :8]], axis=1).repeat(4, 0).repeat(4, 1)
+    made = read_image(
+        save(
+            tmp_path / f"a.{suffix}", Image.fromarray(upright), **({} if suffix in ("bmp", "gif") else {"quality": 95})
+        )
+    )
+    assert made.shape == upright.shape
+    np.testing.assert_allclose(made[16::32, 16::32].astype(int), upright[16::32, 16::32], atol=30)
+
+
+@pytest.mark.parametrize("suffix", ["heic", "tif", "avif"])
+def test_honours_orientation_of_the_others_too(tmp_path: Path, suffix: str) -> None:
+    if suffix == "heic":
+        pytest.importorskip("pillow_heif").register_heif_opener()
+    upright = np.concatenate([CORNERS, CORNERS[:, :8]], axis=1).repeat(4, 0).repeat(4, 1)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = save(tmp_path / f"a.{suffix}", Image.fromarray(np.ascontiguousarray(np.rot90(upright))), exif=exif.tobytes())
+    np.testing.assert_allclose(read_image(path)[16::32, 16::32].astype(int), upright[16::32, 16::32], atol=60)
+
+
+def test_heic_without_its_package_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(20))
+    monkeypatch.setitem(sys.modules, "pillow_heif", None)
+    with pytest.raises(MissingExtraError, match=r"sdkgen\[heic\]"):
+        read_image(tmp_path / "a.heic")
+
+
+def _wide_gamut() -> bytes:
+    """Return an RGB profile whose red and green primaries are exchanged, which nobody can take for sRGB."""
+    data = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    red, green = data.index(b"rXYZ"), data.index(b"gXYZ")
+    data[red : red + 4], data[green : green + 4] = b"gXYZ", b"rXYZ"
+    return bytes(data).replace("sRGB".encode("utf-16-be"), "wide".encode("utf-16-be"))
+
+
+def test_other_colour_profiles_become_srgb(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.png", Image.fromarray(CORNERS), icc_profile=_wide_gamut())
+    made = read_image(path)
+    assert made[2, 2].tolist() == pytest.approx([0, 255, 0], abs=3)
+    assert made[12, 12].tolist() == pytest.approx([255, 255, 255], abs=3)
+    np.testing.assert_array_equal(read_image(path, as_stored=True), CORNERS)
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    for profile in (srgb, b"damaged"):
+        np.testing.assert_array_equal(read_image(save(path, Image.fromarray(CORNERS), icc_profile=profile)), CORNERS)
+
+
+def test_a_folder_is_its_images_by_name(tmp_path: Path) -> None:
+    for name in ("b.png", "a.JPG", "notes.txt", "c.heic"):
+        (tmp_path / name).touch()
+    (tmp_path / "deeper.png").mkdir()
+    found = find_images([tmp_path / "b.png", tmp_path])
+    assert [path.name for path in found] == ["b.png", "a.JPG", "b.png", "c.heic"]
+    with pytest.raises(ImageError, match="no image in the folder"):
+        find_images([tmp_path / "deeper.png"])
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdin"])
+def test_standard_input_is_an_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    with save(tmp_path / "a.png", Image.fromarray(CORNERS)).open("rb") as stream:
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(stream))
+        np.testing.assert_array_equal(read_image(Path(name)), CORNERS)
+
+
+@pytest.mark.parametrize("url", ["https://example.org/a.jpg", "file:///a.png"])
+def test_a_url_is_refused_as_such(url: str) -> None:
+    with pytest.raises(ImageError, match=r"a URL cannot be read.*Download it"):
+        read_image(Path(url))
 
 
 def test_written_png_reads_back(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ static void read_description(Pipeline *p, const char *path) {
         else if (IS("minimum_score", 1)) p->minimum_score = n[0];
         else if (IS("blending_iou", 1)) p->blending_iou = n[0];
         else if (IS("minimum_presence", 1)) p->minimum_presence = n[0];
+        else if (IS("association_iou", 1)) p->association_iou = n[0];
+        else if (IS("extra_candidates", 1)) p->extra_candidates = (int)n[0];
         else if (IS("detection_roi", 3)) p->detection_region = rule_of(n);
         else if (IS("landmark_roi", 3)) p->landmark_region = rule_of(n);
         else if (IS("grid", 3)) {
@@ -48,6 +50,7 @@ static void read_description(Pipeline *p, const char *path) {
     fclose(file);
     need(p->frame.width > 0 && p->frame.height > 0 && p->detector.width > 0 && p->landmarker.width > 0, "no sizes");
     need(p->grids > 0 && p->keypoints > 0 && p->keypoints <= MAXIMUM_KEYPOINTS && p->landmarks > 0, "no counts");
+    need(p->extra_candidates >= 0 && p->extra_candidates < MAXIMUM_CANDIDATES, "too many candidates a frame");
     need(p->detection_region.from < p->keypoints && p->detection_region.to < p->keypoints, "no such keypoint");
     need(p->landmark_region.from < p->landmarks && p->landmark_region.to < p->landmarks, "no such landmark");
 }
@@ -113,16 +116,20 @@ static double overlap(const Detection *a, const Detection *b) {
     return both > 0 ? common / both : 0;
 }
 
-/* Returns the best face: the mean, weighted by score, of the best candidate and all that overlap it. */
-static Detection blend(const Pipeline *p, const Detection *found, int count) {
-    const Detection *best = found;
-    for (int i = 1; i < count; i++)
-        if (found[i].score > best->score) best = &found[i];
+/* Takes the best face out of `found`: the mean, weighted by score, of the best candidate and all that overlap it. */
+static Detection take_best(const Pipeline *p, Detection *found, int *count) {
+    int kept = 0, left = *count;
+    Detection first = found[0], *best = &first;
+    for (int i = 1; i < left; i++)
+        if (found[i].score > best->score) first = found[i];
     Detection sum = {.score = best->score};
     double weights = 0;
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < left; i++) {
         const Detection *d = &found[i];
-        if (d != best && !(overlap(best, d) > p->blending_iou)) continue;
+        if (memcmp(d, best, sizeof *d) != 0 && !(overlap(best, d) > p->blending_iou)) {
+            found[kept++] = *d;
+            continue;
+        }
         weights += d->score;
         sum.left += d->score * d->left, sum.right += d->score * d->right;
         sum.top += d->score * d->top, sum.bottom += d->score * d->bottom;
@@ -132,6 +139,7 @@ static Detection blend(const Pipeline *p, const Detection *found, int count) {
     sum.left /= weights, sum.right /= weights, sum.top /= weights, sum.bottom /= weights;
     for (int k = 0; k < p->keypoints; k++)
         for (int c = 0; c < 2; c++) sum.keypoints[k][c] /= weights;
+    *count = kept;
     return sum;
 }
 
@@ -153,32 +161,54 @@ static Region square(double left, double top, double right, double bottom, const
     return (Region){(left + right) / 2, (top + bottom) / 2, side, side, atan2(to[1] - from[1], to[0] - from[0])};
 }
 
+/* What association goes by: the intersection over union of two regions, both taken upright. */
+static double similarity(const Region *a, const Region *b) {
+    double width = fmin(a->x + a->width / 2, b->x + b->width / 2) - fmax(a->x - a->width / 2, b->x - b->width / 2);
+    double height = fmin(a->y + a->height / 2, b->y + b->height / 2) - fmax(a->y - a->height / 2, b->y - b->height / 2);
+    double common = fmax(width, 0) * fmax(height, 0), both = a->width * a->height + b->width * b->height - common;
+    return both > 0 ? common / both : 0;
+}
+
+static bool is_refused(const Pipeline *p, const Region *region) {
+    for (int i = 0; i < p->refusals; i++)
+        if (similarity(&p->refused[i], region) > p->association_iou) return true;
+    return false;
+}
+
+/* Finds the candidates of the frame: those that were never refused first, each part best first. */
 static Timing detect(Pipeline *p, Model *m) {
     static Detection found[MAXIMUM_ANCHORS];
     Region all = image_letterbox(&p->frame, &p->detector);
     image_sample(&p->frame, all, &p->detector, EDGE_BLACK, m->host_input[0], m->input_is_bytes[0]);
     Timing timing = model_run(m);
-    int count = decode(p, m, found);
+    int count = decode(p, m, found), late = 0;
     if (count == 0) record_fail(EXIT_RUN, "no-face", "the detector found no face in the frame");
-    p->face = blend(p, found, count);
-    project(p, &p->face, all);
-    const Detection *d = &p->face;
-    p->next = square(d->left, d->top, d->right, d->bottom, d->keypoints[p->detection_region.from],
-                     d->keypoints[p->detection_region.to], p->detection_region.scale);
+    Candidate again[MAXIMUM_CANDIDATES];
+    for (p->candidates = 0; count > 0 && p->candidates < MAXIMUM_CANDIDATES;) {
+        Candidate c = {.face = take_best(p, found, &count)};
+        Detection *d = &c.face;
+        project(p, d, all);
+        c.region = square(d->left, d->top, d->right, d->bottom, d->keypoints[p->detection_region.from],
+                          d->keypoints[p->detection_region.to], p->detection_region.scale);
+        if (!is_refused(p, &c.region)) p->candidate[p->candidates++] = c;
+        else if (late < MAXIMUM_CANDIDATES) again[late++] = c;
+    }
+    for (int i = 0; i < late && p->candidates < MAXIMUM_CANDIDATES; i++) p->candidate[p->candidates++] = again[i];
     return timing;
 }
 
 /* ---- the landmark model on the crop ---- */
 
-static Timing follow(Pipeline *p, Model *m) {
+/* Runs the model on `next`, and makes it the region; `is_there` tells whether it holds a face. */
+static Timing follow(Pipeline *p, Model *m, bool *is_there) {
     Region r = p->region = p->next;
     image_sample(&p->frame, r, &p->landmarker, EDGE_NEAREST, m->host_input[0], m->input_is_bytes[0]);
     Timing timing = model_run(m);
     const float *raw = model_predictions(m, 1, (size_t)p->landmarks * 3, 1);
     if (!model_outputs_finite(m)) record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");
     p->presence = 1 / (1 + exp(-(double)raw[3 * p->landmarks]));
-    if (!(p->presence > p->minimum_presence))
-        record_fail(EXIT_RUN, "no-face", "the landmark model lost the face: presence %.3f", p->presence);
+    *is_there = p->presence > p->minimum_presence;
+    if (!*is_there) return timing;
     double cosine = cos(r.radians), sine = sin(r.radians);
     double left = INFINITY, top = INFINITY, right = -INFINITY, bottom = -INFINITY;
     for (int i = 0; i < p->landmarks; i++) {
@@ -199,8 +229,20 @@ static Timing follow(Pipeline *p, Model *m) {
 Timing pipeline_run(Pipeline *p, Model *detector, Model *landmarker) {
     int64_t start = now();
     Timing timing = {0, 0};
-    if (!p->steady || p->region.width == 0) timing.run += detect(p, detector).run;
-    timing.run += follow(p, landmarker).run;
+    bool is_there = false;
+    if (p->steady && p->is_following) {
+        timing.run += follow(p, landmarker, &is_there).run;
+    } else {
+        timing.run += detect(p, detector).run;
+        for (int i = 0; i < p->candidates && i <= p->extra_candidates && !is_there; i++) {
+            p->face = p->candidate[i].face, p->next = p->candidate[i].region;
+            timing.run += follow(p, landmarker, &is_there).run;
+            if (!is_there && p->refusals < MAXIMUM_CANDIDATES && !is_refused(p, &p->region))
+                p->refused[p->refusals++] = p->region;
+        }
+    }
+    if (!is_there) record_fail(EXIT_RUN, "no-face", "the landmark model finds no face: presence %.3f", p->presence);
+    p->is_following = true;
     timing.total = now() - start;
     return timing;
 }

@@ -10,7 +10,7 @@
 #include "model.h"
 #include "options.h"
 
-enum { MAXIMUM_GRIDS = 8, MAXIMUM_KEYPOINTS = 16, MAXIMUM_ANCHORS = 65536 };
+enum { MAXIMUM_GRIDS = 8, MAXIMUM_KEYPOINTS = 16, MAXIMUM_ANCHORS = 65536, MAXIMUM_CANDIDATES = 16 };
 
 /* How a region is made of points: two that are turned level, and how far the square reaches beyond the box. */
 typedef struct {
@@ -23,13 +23,22 @@ typedef struct {
 } Detection;
 
 typedef struct {
+    Detection face;
+    Region region;
+} Candidate;
+
+typedef struct {
     Image frame;
     Input detector, landmarker;
     int grids, grid[MAXIMUM_GRIDS][3]; /* columns, rows, anchors a cell */
     int keypoints, landmarks;
-    double box_scale, score_clip, minimum_score, blending_iou, minimum_presence;
+    double box_scale, score_clip, minimum_score, blending_iou, minimum_presence, association_iou;
     Rule detection_region, landmark_region;
-    bool steady;
+    int extra_candidates; /* how many are tried beyond the one that is wanted, where some prove to be none */
+    bool steady, is_following;
+    int candidates, refusals;
+    Candidate candidate[MAXIMUM_CANDIDATES]; /* of the last frame that was searched, in the order to try them */
+    Region refused[MAXIMUM_CANDIDATES];      /* where the landmark model found none; they are tried last */
     Detection face;      /* the last one detected; relative to the frame's pixels */
     Region region, next; /* the crop of the last frame, and the one it tells for the next */
     double presence;

@@ -122,7 +122,9 @@ def _all_in_one(row: Array) -> None:
 
 def _decoy(score: float, x: float, y: float) -> Detection:
     """Return what the detector might take for a face, 0.1 of the image wide around a place where there is none."""
-    points = np.array([(x + dx, y + dy) for dx, dy in [(-0.02, -0.02), (0.02, -0.02), (0, 0), (0, 0.02)] + [(0.05, 0)] * 2])
+    points = np.array(
+        [(x + dx, y + dy) for dx, dy in [(-0.02, -0.02), (0.02, -0.02), (0, 0), (0, 0.02)] + [(0.05, 0)] * 2]
+    )
     return Detection(score, (x - 0.05, y - 0.05, 0.1, 0.1), points.astype(np.float32))
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFilter
 
 from tests.photographs import astronaut
 
@@ -43,6 +43,20 @@ def frame(placed: Sequence[Placed], size: tuple[int, int] = SIZE) -> Bytes:
         layer = picture.transform(size, Image.Transform.AFFINE, back, Image.Resampling.BILINEAR)
         mask = Image.new("L", head.size, 255).transform(size, Image.Transform.AFFINE, back)
         canvas.paste(layer, mask=mask)
+    return np.asarray(canvas)
+
+
+def blocked() -> Bytes:
+    """Return a frame (720, 1280, 3): a drawn face that the detector prefers to the blurred photograph beside it."""
+    drawing = Image.new("RGB", (256, 256), (138, 5, 24))
+    pen = ImageDraw.Draw(drawing)
+    pen.ellipse((48, 38, 208, 218), fill=(254, 118, 146))
+    for place in ((81, 111, 99, 129), (157, 111, 175, 129), (107, 156, 149, 174)):
+        pen.ellipse(place, fill=(11, 41, 52))
+    canvas = Image.new("RGB", (1280, 720), (96, 104, 112))
+    canvas.paste(drawing.resize((640, 640)), (600, 0))
+    head = Image.fromarray(astronaut()).crop(FACE).resize((340, 340))
+    canvas.paste(head.filter(ImageFilter.GaussianBlur(2)), (150, 250))
     return np.asarray(canvas)
 
 

@@ -8,13 +8,15 @@ import pytest
 
 from sdkgen.backends.base import Backend
 from sdkgen.backends.litert import LiteRtBackend
-from sdkgen.detection.types import Array, RawOutputs
+from sdkgen.detection.pipeline import detect
+from sdkgen.detection.types import Array, RawOutputs, Roi
 from sdkgen.errors import UsageError
 from sdkgen.spec.registry import load_model
+from sdkgen.tracking.refusals import Refusals
 from sdkgen.tracking.smoothing import Smoothing
 from sdkgen.tracking.tracker import FaceTracker, TrackedFrame
 from sdkgen.weights import fetch
-from tests.tracking.sequences import RATE, Bytes, Placed, frame, path
+from tests.tracking.sequences import RATE, Bytes, Placed, blocked, frame, path
 
 FRONT, LANDMARK = load_model("blazeface-front"), load_model("face-landmark")
 
@@ -143,6 +145,33 @@ def test_more_faces_than_asked_for(detector: Counting, landmarker: Counting) -> 
     tracker = FaceTracker((FRONT, detector), (LANDMARK, landmarker), maximum_faces=1)
     both = frame([Placed(110, 150, 180), Placed(350, 200, 180)])
     assert [len(f.faces) for f in _follow(tracker, [both] * 3)] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("wanted", [1, 2])
+def test_what_only_looks_like_a_face_does_not_block_one(detector: Counting, landmarker: Counting, wanted: int) -> None:
+    image = blocked()
+    false, true = detect(image, detector, FRONT)
+    assert false.box[0] > 0.5 > true.box[0]
+    tracker = FaceTracker((FRONT, detector), (LANDMARK, landmarker), maximum_faces=wanted)
+    landmarker.runs = 0
+    for found in _follow(tracker, [image] * 3):
+        (face,) = found.faces
+        assert face.box[0] < 0.5
+    assert landmarker.runs == {1: 2 + 1 + 1, 2: 3 * 2}[wanted]
+
+
+def test_a_place_that_was_refused_waits_behind_the_others() -> None:
+    places = [Roi((100.0 * n, 50.0), (40.0, 40.0), 0.0) for n in range(5)]
+    refusals = Refusals(0.5)
+    assert refusals.order(places) == [0, 1, 2, 3, 4]
+    refusals.update(places[:2], places[2:])
+    assert refusals.order(places) == [2, 3, 4, 0, 1]
+    refusals.update(places[2:4], [places[4], *places[:2]])
+    assert refusals.order(places) == [4, 0, 1, 2, 3]
+    refusals.update([], [places[3]])
+    assert refusals.order(places) == [0, 1, 2, 4, 3]
+    refusals.clear()
+    assert refusals.order(places) == [0, 1, 2, 3, 4]
 
 
 def test_a_frame_of_another_size_begins_anew(tracker: FaceTracker) -> None:

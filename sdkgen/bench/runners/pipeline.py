@@ -71,6 +71,8 @@ def describe(detector: ModelSpec, landmarker: ModelSpec) -> str:
         ("minimum_score", found.minimum_score),
         ("blending_iou", found.blending_iou),
         ("minimum_presence", points.minimum_presence),
+        ("association_iou", points.association_iou),
+        ("extra_candidates", points.extra_candidates),
         ("detection_roi", *_rule(points.detection_roi)),
         ("landmark_roi", *_rule(points.landmark_roi)),
         *(

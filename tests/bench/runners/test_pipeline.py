@@ -30,6 +30,7 @@ from sdkgen.spec.registry import load_model
 from sdkgen.tracking.tracker import FaceTracker
 from tests.conftest import Run
 from tests.toolchains import require
+from tests.tracking.sequences import blocked
 
 DETECTOR, LANDMARKER = load_model("blazeface-front"), load_model("face-landmark")
 RUNS = 4
@@ -155,6 +156,17 @@ class TestOnThisMachine:
             said = self.dump(kit, cell, tmp_path, frame=tmp_path / "frame")
             assert said["center"] == pytest.approx(np.asarray(face.roi.center), abs=0.2)
             self.agree(said, face.landmarks * [width, height, width], face.presence, width)
+
+    def test_what_only_looks_like_a_face_is_refused_as_the_reference_does(
+        self, kit: Mapping[str, Path], backends: Backends, files: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        image = blocked()
+        height, width = image.shape[:2]
+        (tmp_path / "frame").write_bytes(image.tobytes())
+        (face,) = FaceTracker((DETECTOR, backends[0]), (LANDMARKER, backends[1])).update(image, 0.0).faces
+        said = self.dump(kit, cells(files)[-1], tmp_path, frame=tmp_path / "frame")
+        assert said["center"] == pytest.approx(np.asarray(face.roi.center), abs=0.2)
+        self.agree(said, face.landmarks * [width, height, width], face.presence, width)
 
     def agree(self, said: dict[str, Numbers], landmarks: Numbers, presence: float, width: int) -> None:
         assert said["landmarks"].shape == (468, 3)
