@@ -70,7 +70,11 @@ def find_images(sources: Sequence[Path]) -> list[Path]:
 def refuse_url(source: str) -> None:
     """Raise ``ImageError`` if ``source`` is a URL: nothing is fetched from the network."""
     if _URL.match(source):
-        raise ImageError("a URL cannot be read", context=source, hint="Download it, and name the file.")
+        raise ImageError(
+            "a URL cannot be read",
+            context=re.sub(":/+", "://", source, count=1),
+            hint="Download it, and name the file.",
+        )
 
 
 def read_image(path: Path, *, as_stored: bool = False) -> NDArray[np.uint8]:

@@ -38,6 +38,7 @@ class VideoDetection:
         self.fault: str | None = None
         self.times_broken_at: int | None = None
         self.interrupted = False
+        self.exit_code = 0
 
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
         """Yield each frame with its faces, best first, until the end or Ctrl-C.
@@ -63,3 +64,4 @@ class VideoDetection:
                 self.fault = video.fault
                 self.times_broken_at = video.times_broken_at
                 self.interrupted = interruption.asked and not video.camera
+                self.exit_code = interruption.exit_code

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from sdkgen.detection.preprocess import Bytes
 from sdkgen.errors import ImageError, MissingExtraError
+from sdkgen.images import refuse_url
 from sdkgen.video.clock import Clock
 from sdkgen.video.upright import upright
 
@@ -47,6 +48,8 @@ class Video:
             import av
         except ImportError as error:
             raise MissingExtraError("av", "video") from error
+        if device_format is None:
+            refuse_url(source)
         # FFmpeg's own remarks go nowhere: what matters comes back as an error or as ``fault``.
         av.logging.set_level(None)
         self._av = av

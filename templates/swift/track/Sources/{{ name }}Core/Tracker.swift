@@ -88,7 +88,9 @@ package struct Tracker: Sendable {
         }
         let refused = try beginTracks(free, width: width, height: height, findLandmarks)
         if isNewSize { refusals.clear() }
-        if detectorRan { refusals.update(refused: refused.regions, untried: candidates[refused.tried...].map(\.region)) }
+        if detectorRan {
+            refusals.update(refused: refused.regions, untried: candidates[refused.tried...].map(\.region))
+        }
         imageSize = (width, height)
         return TrackedFrame(
             faces: commit(seconds, CGSize(width: width, height: height)),
