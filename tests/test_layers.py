@@ -28,6 +28,7 @@ NEIGHBOURS = {
     "spec": {"artifact", "backends", "detection", "network", "weights"},
     "backends": {"detection"},
     "detection": {"backends", "network"},
+    "images": {"detection"},
     "weights": {"network"},
     "tracking": {"render"},
     "cache": {"console"},

@@ -94,7 +94,7 @@ class Video:
                 break
             if frame is None or pixels is None:
                 break
-            decoded = None if frame.dts is None else float(frame.dts * frame.time_base)
+            decoded = None if frame.dts is None or not frame.time_base else float(frame.dts * frame.time_base)
             yield Frame(index, self._clock.tell(frame.time, decoded), pixels)
             index += 1
         if not index:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +22,8 @@ def upright(frame: VideoFrame, sample_aspect: Fraction | None) -> Bytes:
     Pixels that are not square are stretched along their shorter side, so that none is lost.
     """
     width, height = _shown_size(frame.width, frame.height, sample_aspect)
-    pixels = frame.to_ndarray(format="rgb24", width=width, height=height)
-    matrix = frame.side_data.get("DISPLAYMATRIX")
+    pixels = np.asarray(frame.to_ndarray(format="rgb24", width=width, height=height), np.uint8)
+    matrix: Any = frame.side_data.get("DISPLAYMATRIX")
     return pixels if matrix is None else turn(pixels, np.frombuffer(bytes(matrix), np.int32))
 
 

@@ -204,6 +204,8 @@ def test_a_video_is_not_drawn_over_itself(run: Run, tmp_path: Path) -> None:
 class _Camera(sdkgen.video.Video):
     """A camera that shows one picture for ever, at which somebody presses Ctrl-C after a while."""
 
+    times_broken_at = None
+
     def __init__(self, source: str) -> None:
         self.source, self.camera, self.rate, self.fault = source, True, 30.0, None
         self.picture = _moving(2)[0]
@@ -225,7 +227,7 @@ def test_a_camera_is_ended_by_an_interrupt_and_all_is_well(
 ) -> None:
     monkeypatch.setattr(sdkgen.video, "Video", _Camera)
     drawn = tmp_path / "drawn.mp4"
-    track(["0"], "blazeface-front", "litert", 1, smooth=False, json=as_json, draw=drawn)
+    track(["0"], "blazeface-front", "litert", 1, smooth=False, json=as_json, jsonl=False, draw=drawn)
     said = capsys.readouterr()
     if as_json:
         records = json.loads(said.out)
