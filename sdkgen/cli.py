@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pkgutil
 import signal
 import sys
@@ -49,9 +50,17 @@ def main() -> None:
     """Run the command line and end the process with its exit code."""
     # A request to end is raised like any other exit, so that half-made outputs are cleaned up on the way out.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    # A name that the terminal's encoding lacks is printed as escapes.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     _register()
     try:
-        app()
+        try:
+            app()
+        finally:
+            with console.writing_out():
+                sys.stdout.flush()
     except SdkgenError as error:
         console.print_error(error)
         sys.exit(error.exit_code)

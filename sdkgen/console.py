@@ -9,14 +9,16 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
+
+from sdkgen.errors import OutputError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
+_PIPE_WIDTH = 10_000
+"""Columns of a table that is not for a terminal: names stay whole, so that they can be told apart."""
 
 
 def safe(text: object) -> str:
@@ -48,8 +52,39 @@ def as_json(value: Any, indent: int | None = 2) -> str:
 
 def print_json(value: Any) -> None:
     """Print ``value`` as indented JSON on standard output, with no styling or wrapping."""
-    out.file.write(as_json(value) + "\n")
-    out.file.flush()
+    with writing_out():
+        out.file.write(as_json(value) + "\n")
+        out.file.flush()
+
+
+@contextmanager
+def writing_out() -> Iterator[None]:
+    """Raise ``OutputError`` where the block cannot write to standard output: a full disk, a reader that is gone."""
+    try:
+        yield
+    except OSError as error:
+        # What is left in the buffer would fail once more, with a traceback, when the process ends.
+        with suppress(OSError, ValueError), Path(os.devnull).open("w") as sink:
+            os.dup2(sink.fileno(), sys.stdout.fileno())
+        raise OutputError(
+            f"standard output cannot be written: {error.strerror or error}",
+            hint="Free space where it goes, or keep its reader open; what came before has been written.",
+            reference="bad-standard-output",
+        ) from error
+
+
+def print_table(names: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> None:
+    """Print a table of markup, all but the first ``left`` columns to the right; off a terminal as wide as it takes."""
+    from rich.table import Table
+
+    table = Table(*names, box=None, header_style="bold")
+    for column in table.columns[left:]:
+        column.justify = "right"
+    for row in rows:
+        table.add_row(*row)
+    with writing_out():
+        wide = Console(file=out.file, highlight=False, width=out.width if out.is_terminal else _PIPE_WIDTH)
+        wide.print(table)
 
 
 def print_error(error: SdkgenError) -> None:

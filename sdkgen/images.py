@@ -1,4 +1,4 @@
-"""Reading photographs: any of a phone's or a camera's formats becomes upright 8-bit sRGB, or a clear error."""
+"""Reading photographs: what phones and browsers give becomes upright 8-bit sRGB, or a clear error."""
 
 from __future__ import annotations
 
@@ -6,107 +6,101 @@ import io
 import re
 import sys
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms, UnidentifiedImageError
 
-from sdkgen.errors import ImageError, MissingExtraError
+from sdkgen.errors import ImageError, MissingExtraError, SdkgenError
 from sdkgen.files import whole_file
 
-FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "BMP", "GIF")
-SUFFIXES = frozenset(
-    ".jpg .jpeg .jpe .jfif .png .webp .avif .tif .tiff .bmp .gif .heic .heif .hif".split()
-)  # fmt: skip
-"""What names of image files end in, small letters."""
+FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "GIF")
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".tif", ".tiff", ".bmp", ".gif")
+"""What a folder's images end in, and what is an image rather than a video."""
 
 MAXIMUM_PIXELS = 150_000_000
 """Beyond every phone's full resolution but one; a file that claims more is more likely an attack than a photograph."""
-MAXIMUM_BYTES = 1 << 30
-"""What is read from standard input at most."""
-Image.MAX_IMAGE_PIXELS = None  # Pillow's own limit does not say which size a file has; ours does.
 
 BACKGROUND = (255, 255, 255)
 """What transparent pixels lie on, as on a page."""
 
-_STANDARD_INPUT = ("-", "/dev/stdin")
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
-_ROWS = 1024
-"""How many rows of a large picture are scaled at once."""
+STANDARD_INPUT = ("-", "/dev/stdin")
 
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
+_ROWS = 256
+_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/", re.ASCII)
+_UPRIGHT: dict[int, Callable[[NDArray[np.uint8]], NDArray[np.uint8]]] = {
+    2: np.fliplr,
+    3: lambda pixels: pixels[::-1, ::-1],
+    4: np.flipud,
+    5: lambda pixels: pixels.swapaxes(0, 1),
+    6: lambda pixels: np.rot90(pixels, -1),
+    7: lambda pixels: pixels[::-1, ::-1].swapaxes(0, 1),
+    8: np.rot90,
 }
 
 
-def is_image(source: str | Path) -> bool:
-    """Tell whether a source is an image, by its name; "-" and a folder's images are."""
-    return str(source) in _STANDARD_INPUT or Path(source).suffix.lower() in SUFFIXES or Path(source).is_dir()
+def is_image(source: str) -> bool:
+    """Tell whether ``source`` names an image, a folder of images or standard input, rather than a video."""
+    return source in STANDARD_INPUT or Path(source).suffix.lower() in SUFFIXES or Path(source).is_dir()
 
 
-def expand(sources: Iterable[str | Path]) -> list[Path]:
-    """Return the image files that ``sources`` name, in order: of a folder its images, sorted by name.
+def find_images(sources: Sequence[Path]) -> list[Path]:
+    """Return ``sources`` with each folder replaced by the images in it, sorted by name.
 
-    Raises ``ImageError`` for a URL, and for a folder without an image.
+    Raises ``ImageError`` for a folder without images.
     """
-    paths: list[Path] = []
-    for given in sources:
-        _refuse_url(given)
-        source = Path(given)
+    found: list[Path] = []
+    for source in sources:
         if not source.is_dir():
-            paths.append(source)
+            found.append(source)
             continue
-        inside = sorted(p for p in source.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+        inside = sorted(file for file in source.iterdir() if file.suffix.lower() in SUFFIXES and file.is_file())
         if not inside:
-            raise ImageError(
-                "there is no image in the folder", context=str(source), hint="Name images or their folder."
-            )
-        paths += inside
-    return paths
+            hint = f"Images end in {', '.join(SUFFIXES)}; folders below it are not searched."
+            raise ImageError("there is no image in the folder", context=str(source), hint=hint)
+        found += inside
+    return found
+
+
+def refuse_url(source: str) -> None:
+    """Raise ``ImageError`` if ``source`` is a URL: nothing is fetched from the network."""
+    if _URL.match(source):
+        raise ImageError(
+            "a URL cannot be read",
+            context=re.sub(":/+", "://", source, count=1),
+            hint="Download it, and name the file.",
+        )
 
 
 def read_image(path: Path, *, as_stored: bool = False) -> NDArray[np.uint8]:
-    """Return an image as RGB (H, W, 3), turned upright as its EXIF orientation says; the path "-" is standard input.
+    """Return the image at ``path``, or on standard input (``-``), as upright RGB (H, W, 3) in sRGB.
 
-    With ``as_stored`` it is not turned: the labels of data sets refer to the pixels as they are stored.
-    Grey, palette and CMYK images are converted; 16 bits a channel are scaled to 8; transparent pixels are laid on
-    white; of an animation the first frame is taken. Colours of another RGB profile than sRGB (Display P3, Adobe RGB)
-    are converted to it. HEIC needs the extra ``heif``. Raises ``ImageError`` if the file is missing, unreadable,
-    truncated, of another format, or larger than ``MAXIMUM_PIXELS``; ``MissingExtraError`` for HEIC without the extra.
+    Upright as its EXIF orientation or its HEIF transforms say. With ``as_stored`` neither its EXIF orientation nor its
+    colour profile is applied: the labels of data sets refer to the pixels as they are stored. Grey, palette and CMYK
+    images are converted; 16 bits a channel are scaled to 8; transparent pixels are laid on white; of several frames
+    the first is taken. Raises ``ImageError`` if the file is missing, unreadable, truncated, of another format, or
+    larger than ``MAXIMUM_PIXELS``; ``MissingExtraError`` where HEIC needs a package that is not there.
     """
-    _refuse_url(path)
-    source: Path | io.BytesIO = path
-    if str(path) in _STANDARD_INPUT:
-        source = io.BytesIO(sys.stdin.buffer.read(MAXIMUM_BYTES))
-    elif not path.is_file():
-        what = "is a folder" if path.is_dir() else "does not exist"
-        raise ImageError(f"the image {what}", context=str(path), hint="Name an image file.")
+    refuse_url(str(path))
     try:
-        formats = (*FORMATS, "HEIF") if _open_heif(source) else FORMATS
         # A decoder's warnings (odd metadata, many pixels) concern nobody: either an image comes out or an error.
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _open(path) as stream:
             warnings.simplefilter("ignore")
-            with Image.open(source, formats=formats) as image:
+            with _unlimited(), Image.open(stream, formats=_formats(stream)) as image:
                 _check_size(image, path)
                 image.load()
                 orientation = 1 if as_stored else _orientation(image)
-                profile = image.info.get("icc_profile")
-                return np.asarray(_upright(_to_srgb(_rgb(image), profile), orientation), dtype=np.uint8)
-    except (ImageError, MissingExtraError):
+                pixels = _rgb(image if as_stored else _in_srgb(image))
+        return _upright(pixels, orientation)
+    except SdkgenError:
         raise
     except UnidentifiedImageError as error:
-        hint = (
-            f"Formats that can be read: {', '.join(FORMATS)}, HEIC; videos are given with --video, or to sdkgen track."
-        )
+        hint = f"Formats that can be read: {', '.join(FORMATS)}."
         raise ImageError("this is no image that can be read", context=str(path), hint=hint) from error
     except PermissionError as error:
         raise ImageError("the image may not be read", context=str(path), hint="Check its permissions.") from error
@@ -121,45 +115,6 @@ def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
         Image.fromarray(pixels).save(work, format="PNG", optimize=True)
 
 
-def _refuse_url(source: str | Path) -> None:
-    if re.match(r"^[a-z][a-z0-9+.-]*:/", str(source), re.IGNORECASE):
-        raise ImageError(
-            "URLs are not fetched", context=str(source), hint="Download the file, or pipe it: … | sdkgen detect -"
-        )
-
-
-def _open_heif(source: Path | io.BytesIO) -> bool:
-    """Tell whether ``source`` is HEIF, with Pillow made able to read it. Raises ``MissingExtraError``."""
-    if isinstance(source, io.BytesIO):
-        head = source.getbuffer()[:16].tobytes()
-    else:
-        with source.open("rb") as file:
-            head = file.read(16)
-    if head[4:8] != b"ftyp" or head[8:12] not in _HEIF_BRANDS:
-        return False
-    try:
-        import pillow_heif
-    except ImportError as error:
-        raise MissingExtraError("pillow-heif", "heif") from error
-    pillow_heif.register_heif_opener()
-    return True
-
-
-def _to_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """Return the image with the colours of an RGB ``profile`` as sRGB has them; a damaged profile is ignored."""
-    if not profile:
-        return image
-    try:
-        given = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        about = given.profile
-        if about.xcolor_space.strip() != "RGB" or "srgb" in (about.profile_description or "").lower():
-            return image
-        converted = ImageCms.profileToProfile(image, given, ImageCms.createProfile("sRGB"), outputMode="RGB")
-    except (ImageCms.PyCMSError, OSError, ValueError):
-        return image
-    return converted or image
-
-
 def _check_size(image: Image.Image, path: Path) -> None:
     pixels = image.width * image.height
     if pixels > MAXIMUM_PIXELS:
@@ -167,19 +122,73 @@ def _check_size(image: Image.Image, path: Path) -> None:
         raise ImageError(message, context=str(path), hint="Scale it down first.")
 
 
-def _rgb(image: Image.Image) -> Image.Image:
+def _open(path: Path) -> BinaryIO:
+    """Return the file as a stream that can be searched, a pipe's content too."""
+    if str(path) in STANDARD_INPUT:
+        return io.BytesIO(sys.stdin.buffer.read())
+    if path.is_fifo():
+        return io.BytesIO(path.read_bytes())
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "does not exist"
+        raise ImageError(f"the image {what}", context=str(path), hint="Name an image file.")
+    return path.open("rb")
+
+
+def _formats(stream: BinaryIO) -> tuple[str, ...]:
+    """Return the formats that Pillow is to try. Raises ``MissingExtraError`` without the package that reads HEIF."""
+    head = stream.read(12)
+    stream.seek(0)
+    if head[4:8] != b"ftyp" or head[8:12] in (b"avif", b"avis"):
+        return tuple(name for name in FORMATS if name != "HEIF")
+    try:
+        import pillow_heif
+    except ImportError as error:
+        raise MissingExtraError("pillow-heif", "heic") from error
+    pillow_heif.register_heif_opener()
+    return ("HEIF",)
+
+
+@contextmanager
+def _unlimited() -> Iterator[None]:
+    """Keep Pillow from refusing an image by its size before ours can say how large it is."""
+    before, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        yield
+    finally:
+        Image.MAX_IMAGE_PIXELS = before
+
+
+def _in_srgb(image: Image.Image) -> Image.Image:
+    """Return an RGB image converted from its own colour profile, such as Display P3; others as they are."""
+    data = image.info.get("icc_profile")
+    if not data or image.mode not in ("RGB", "RGBA"):
+        return image
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
+        if profile.profile.xcolor_space.strip() != "RGB" or "sRGB" in ImageCms.getProfileDescription(profile):
+            return image
+        return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB")) or image
+    except (ImageCms.PyCMSError, OSError, ValueError):  # damaged profile; the pixels are sound
+        return image
+
+
+def _rgb(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16-bit grey
-        small = Image.new("L", image.size)
-        for top in range(0, image.height, _ROWS):
-            strip = image.crop((0, top, image.width, min(top + _ROWS, image.height)))
-            scaled = (np.asarray(strip).astype(np.float64) / 257).round().clip(0, 255).astype(np.uint8)
-            small.paste(Image.fromarray(scaled), (0, top))
-        return small.convert("RGB")
+        return _from_wide(np.asarray(image))
     if image.has_transparency_data:
         solid = Image.new("RGBA", image.size, (*BACKGROUND, 255))
         solid.alpha_composite(image.convert("RGBA"))
-        return solid.convert("RGB")
-    return image if image.mode == "RGB" else image.convert("RGB")
+        image = solid
+    return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
+
+
+def _from_wide(wide: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return 16-bit grey (H, W) as RGB (H, W, 3), a few rows at a time: wider copies of all would fill the memory."""
+    made = np.empty((*wide.shape, 3), np.uint8)
+    for top in range(0, len(wide), _ROWS):
+        rows = wide[top : top + _ROWS].astype(np.int64).clip(0, 65535)
+        made[top : top + _ROWS] = ((rows + 128) // 257).astype(np.uint8)[..., None]
+    return made
 
 
 def _orientation(image: Image.Image) -> int:
@@ -189,6 +198,6 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     turn = _UPRIGHT.get(orientation)
-    return image if turn is None else image.transpose(turn)
+    return pixels if turn is None else np.ascontiguousarray(turn(pixels))

@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sdkgen"
 
 FLOORS = [
-    {"cache", "console", "errors", "files", "formats", "pages", "resources"},
+    {"cache", "console", "errors", "files", "formats", "pages", "records", "resources"},
     {"artifact", "backends", "detection", "images", "network", "spec", "weights"},
     {"bench", "convert", "evaluate", "parity", "render", "tracking", "video"},
     {"bundle"},
@@ -28,12 +28,13 @@ NEIGHBOURS = {
     "spec": {"artifact", "backends", "detection", "network", "weights"},
     "backends": {"detection"},
     "detection": {"backends", "network"},
+    "images": {"detection"},
     "weights": {"network"},
     "tracking": {"render"},
     "cache": {"console"},
     "files": {"cache"},
-    "errors": {"cache", "console", "files", "resources"},
-    "console": {"cache", "files"},
+    "errors": {"cache", "console", "files", "records", "resources"},
+    "console": {"cache", "files", "records"},
     "resources": {"pages"},
 }
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,11 +14,11 @@ import typer
 from sdkgen import console
 from sdkgen.errors import ImageError, UsageError
 from sdkgen.formats import Precision
+from sdkgen.records import Form, print_records
 from sdkgen.spec.registry import load_model
 
 if TYPE_CHECKING:
     from sdkgen.backends.base import Backend
-    from sdkgen.detection.types import Detection, Options
     from sdkgen.spec.model import ModelSpec
     from sdkgen.video.detect import VideoDetection
 
@@ -29,7 +30,7 @@ def register(app: typer.Typer) -> None:
 
 def detect_faces(
     images: list[Path] | None = typer.Argument(
-        None, metavar="[IMAGE…]", help="Photographs, folders of them, or - for standard input."
+        None, metavar="[IMAGE…]", help="Images, folders of them, or - for standard input."
     ),
     video: str | None = typer.Option(None, "--video", help="Instead of images: a video file, or a camera's index."),
     realtime: bool = typer.Option(False, "--realtime", help="Play a video at its own pace, dropping late frames."),
@@ -48,6 +49,7 @@ def detect_faces(
     weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
     trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
     json: bool = typer.Option(False, "--json", help="Print JSON."),
+    jsonl: bool = typer.Option(False, "--jsonl", help="Print one line of JSON an image or frame, as they are done."),
     draw: Path | None = typer.Option(
         None,
         "--draw",
@@ -57,11 +59,12 @@ def detect_faces(
 ) -> None:
     """Find faces in photographs.
 
-    An image that cannot be read is reported, the others are done all the same, and the exit code is 1. Ctrl-C ends a
-    video with what was done written whole; exit code 0 for a camera, which has no other end, else 130.
+    An image that cannot be read is reported, the others are done all the same, and the exit code is 1. Ctrl-C ends it
+    with what was done written whole; exit code 0 for a camera, which has no other end, else 130.
     """
+    from sdkgen.detection.photographs import detect_in_file, name_targets
     from sdkgen.detection.types import Options
-    from sdkgen.images import expand
+    from sdkgen.images import find_images
 
     spec = load_model(model)
     options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard")
@@ -69,35 +72,58 @@ def detect_faces(
         _ = spec.released  # an untrained model finds no faces
     if (video is None) == (not images):
         raise UsageError("give images, or a video with --video", hint="One of the two, not both.")
-    paths = expand(images or [])
-    targets = _targets(paths, draw)
-    runtime = _open(spec, backend, precision, weights, trust_weights)
-    results: list[dict[str, Any]] = []
-    try:
+    form: Form | None = "jsonl" if jsonl else "json" if json else None
+    found = find_images(images or [])
+    targets = name_targets(found, draw)
+    with contextlib.closing(_open(spec, backend, precision, weights, trust_weights)) as runtime:
+        about = {"model": spec.name, "backend": runtime.name}
         if video is not None:
             from sdkgen.video.detect import VideoDetection
 
-            found = VideoDetection(video, runtime, spec, options, realtime=realtime, draw=draw)
-            _detect_video(found, {"video": video, "model": spec.name, "backend": runtime.name}, spec, frames, json)
+            detection = VideoDetection(video, runtime, spec, options, realtime=realtime, draw=draw)
+            _detect_video(detection, {"video": video, **about}, spec, frames, form)
             return
-        for image, target in zip(paths, targets, strict=True):
-            about = {"image": str(image), "model": spec.name, "backend": runtime.name}
+
+        def look(image: Path, target: Path | None) -> dict[str, Any]:
+            return {"image": str(image), **about, **detect_in_file(image, target, runtime, spec, options)}
+
+        _detect_images(list(zip(found, targets, strict=True)), look, {**about}, form)
+
+
+def _detect_images(
+    work: Sequence[tuple[Path, Path | None]],
+    look: Callable[[Path, Path | None], dict[str, Any]],
+    about: dict[str, Any],
+    form: Form | None,
+) -> None:
+    """Print what ``look`` finds in each image, until the end or an interrupt."""
+    from sdkgen.video.interrupt import Interruption
+
+    rows: list[tuple[str, ...]] = []
+    done = unreadable = without = 0
+    with Interruption() as interruption, _print_at_end(rows, form), print_records(form) as tell:
+        for image, target in interruption.until(work):
             try:
-                results.append(about | _detect(image, target, runtime, spec, options))
+                record = look(image, target)
+                without += not record["detections"]
             except ImageError as error:
-                if len(paths) == 1:
+                if len(work) == 1:
                     raise
                 console.print_error(error)
+                unreadable += 1
                 told = {"reference": error.reference, "message": error.message, "hint": error.hint}
-                results.append(about | {"error": told})
-    finally:
-        runtime.close()
-    if json:
-        console.print_json(results)
-    else:
-        _print(results)
-    if unreadable := sum("error" in result for result in results):
-        message = f"{unreadable} of {len(paths)} images could not be read"
+                record = {"image": str(image), **about, "error": told}
+            done += 1
+            tell(record)
+            if form is None:
+                rows += _rows(record)
+    if without and about["model"] == "blazeface-front":
+        console.note(f"No face in {without} of {done}; --model blazeface-full-range finds smaller ones")
+    if interruption.asked:
+        console.note(f"Interrupted; {done} of {len(work)} images are done")
+        raise typer.Exit(interruption.exit_code)
+    if unreadable:
+        message = f"{unreadable} of {len(work)} images could not be read"
         raise ImageError(message, hint="What is wrong with each of them is said above; the others are done.")
 
 
@@ -114,105 +140,54 @@ def _open(spec: ModelSpec, backend: str, precision: Precision, weights: Path | N
     return open_artifact(backend, artifact.path, spec)
 
 
-def _detect(image: Path, target: Path | None, runtime: Backend, spec: ModelSpec, options: Options) -> dict[str, Any]:
-    from sdkgen.detection.draw import annotate
-    from sdkgen.detection.pipeline import detect
-    from sdkgen.images import read_image, write_png
-
-    pixels = read_image(image)
-    height, width = pixels.shape[:2]
-    faces = detect(pixels, runtime, spec, options)
-    if target is not None:
-        write_png(target, annotate(pixels, faces))
-    names = spec.detector.keypoints
-    drawn = {"drawn": str(target)} if target is not None else {}
-    return {
-        "width": width,
-        "height": height,
-        "detections": [_described(face, names, width / height) for face in faces],
-        **drawn,
-    }
-
-
 def _detect_video(
-    found: VideoDetection, about: dict[str, Any], spec: ModelSpec, frames: int | None, json: bool
+    found: VideoDetection, about: dict[str, Any], spec: ModelSpec, frames: int | None, form: Form | None
 ) -> None:
     """Print what ``found`` finds, until its end, after ``frames``, or when the user interrupts."""
-    import time
+    from sdkgen.detection.photographs import describe
 
     begun = time.monotonic()
-    records: list[dict[str, Any]] = []
     faces = count = 0
-    with contextlib.closing(iter(found)) as pairs:
+
+    def rest() -> dict[str, Any]:
+        return {"dropped": found.dropped, "ended_early": found.fault, "times_broken_at": found.times_broken_at}
+
+    with print_records(form, about, rest) as tell, contextlib.closing(iter(found)) as pairs:
         for frame, detections in islice(pairs, frames):
             count += 1
             height, width = frame.pixels.shape[:2]
             faces += len(detections)
-            if json:
-                described = [_described(face, spec.detector.keypoints, width / height) for face in detections]
+            if form is not None:
                 place = {"frame": frame.index, "seconds": frame.seconds, "width": width, "height": height}
-                records.append(place | {"detections": described})
-    seconds = time.monotonic() - begun
-    if json:
-        console.print_json(
-            about | {"dropped": found.dropped, "ended_early": found.fault, "retimed": found.retimed, "frames": records}
-        )
-    else:
-        speed = f"{count / seconds:.0f} a second, {found.dropped} dropped"
+                tell({**place, "detections": describe(detections, spec, width / height)})
+    if form is None:
+        speed = f"{count / (time.monotonic() - begun):.0f} a second, {found.dropped} dropped"
         console.out.print(f"{faces} faces in {count} frames ({speed})")
     if found.fault is not None:
         console.warn(f"the video ends early, {found.fault}")
+    if found.times_broken_at is not None:
+        console.warn(f"the time of frame {found.times_broken_at} does not come after the one before; it is made to")
     if found.interrupted:
         console.note(f"Interrupted; {count} frames are done")
-        raise typer.Exit(130)
+        raise typer.Exit(found.exit_code)
 
 
-def _described(face: Detection, names: Sequence[str], aspect: float) -> dict[str, Any]:
-    points = zip(names, face.keypoints.tolist(), strict=True)
-    return {
-        "score": face.score,
-        "box": dict(zip(("x", "y", "width", "height"), face.box, strict=True)),
-        "keypoints": [{"name": name, "x": x, "y": y} for name, (x, y) in points],
-        "roll_degrees": face.roll_degrees(aspect),
-    }
+@contextlib.contextmanager
+def _print_at_end(rows: Sequence[tuple[str, ...]], form: Form | None) -> Iterator[None]:
+    """Print the table of ``rows`` when the block ends, however it does."""
+    try:
+        yield
+    finally:
+        if form is None and rows:
+            console.print_table(("image", "face", "score", "x", "y", "width", "height", "roll"), rows)
 
 
-def _targets(images: Sequence[Path], folder: Path | None) -> list[Path | None]:
-    """Return where each annotated copy goes: a name of its own, and never that of an input."""
-    taken = {image.resolve() for image in images}
-    targets: list[Path | None] = []
-    for image in images:
-        if folder is None:
-            targets.append(None)
-            continue
-        target, count = folder / f"{image.stem}.png", 1
-        while target.resolve() in taken:
-            count += 1
-            target = folder / f"{image.stem}-{count}.png"
-        taken.add(target.resolve())
-        targets.append(target)
-    return targets
-
-
-def _print(results: Sequence[dict[str, Any]]) -> None:
-    from rich.table import Table
-
-    table = Table("image", "face", "score", "x", "y", "width", "height", "roll", box=None, header_style="bold")
-    for column in table.columns[1:]:
-        column.justify = "right"
-    for result in results:
-        name, width, height = console.safe(result["image"]), result.get("width"), result.get("height")
-        found = result.get("detections", [])
-        if not found:
-            table.add_row(name, "unreadable" if "error" in result else "none", *[""] * 6)
-        for index, face in enumerate(found, 1):
-            x, y, w, h = face["box"].values()
-            pixels = (x * width, y * height, w * width, h * height)
-            table.add_row(
-                name if index == 1 else "",
-                str(index),
-                f"{face['score']:.3f}",
-                *(f"{value:.0f}" for value in pixels),
-                f"{face['roll_degrees']:.1f}°",
-            )
-    console.out.print(table)
+def _rows(record: dict[str, Any]) -> Iterator[tuple[str, ...]]:
+    name, width, height = console.safe(record["image"]), record.get("width", 0), record.get("height", 0)
+    found = record.get("detections", [])
+    if not found:
+        yield (name, "unreadable" if "error" in record else "none", *[""] * 6)
+    for index, face in enumerate(found, 1):
+        x, y, w, h = face["box"].values()
+        pixels = (f"{value:.0f}" for value in (x * width, y * height, w * width, h * height))
+        yield (name if index == 1 else "", str(index), f"{face['score']:.3f}", *pixels, f"{face['roll_degrees']:.1f}°")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from sdkgen import console
-from sdkgen.errors import SdkgenError, UsageError
+from sdkgen.errors import UsageError
+from sdkgen.records import Form, print_records
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def track(
     maximum_faces: int = typer.Option(1, "--max-faces", min=1, help="How many faces to follow."),
     smooth: bool = typer.Option(False, "--smooth", help="Smooth the landmarks with the one-euro filter."),
     json: bool = typer.Option(False, "--json", help="Print JSON: one record a frame."),
+    jsonl: bool = typer.Option(False, "--jsonl", help="Print one line of JSON a frame, as they are done."),
     draw: Path | None = typer.Option(None, "--draw", metavar="FILE", help="Write an annotated video here."),
 ) -> None:
     """Follow faces: the detector sleeps while as many as asked for stay in sight.
@@ -58,45 +60,23 @@ def track(
         tracker = FaceTracker((specs[0], runtimes[0]), (specs[1], runtimes[1]), maximum_faces, smoothing=smoothing)
         rate, camera, frames = _frames(sources, stack)
         writer = stack.enter_context(VideoWriter(draw, rate, sources)) if draw is not None else None
-        tell = stack.enter_context(_json_list()) if json else None
-        with Interruption() as interruption:
-            for about, frame in interruption.until(frames):
-                tracked = tracker.update(frame.pixels, frame.seconds)
-                tally.add(str(next(iter(about.values()))), tracked)
-                if tell is not None:
-                    height, width = frame.pixels.shape[:2]
-                    tell({**about, "width": width, "height": height, **_described(tracked, names)})
-                if writer is not None:
-                    from sdkgen.tracking.draw import annotate
+        form: Form | None = "jsonl" if jsonl else "json" if json else None
+        interruption = stack.enter_context(Interruption())
+        tell = stack.enter_context(print_records(form))
+        stack.callback(tally.print if form is None else lambda: None)
+        for about, frame in interruption.until(frames):
+            tracked = tracker.update(frame.pixels, frame.seconds)
+            tally.add(str(next(iter(about.values()))), tracked)
+            if writer is not None:
+                from sdkgen.tracking.draw import annotate
 
-                    writer.write(annotate(frame.pixels, tracked), frame.seconds)
-    if not json:
-        tally.print()
+                writer.write(annotate(frame.pixels, tracked), frame.seconds)
+            if form is not None:
+                height, width = frame.pixels.shape[:2]
+                tell({**about, "width": width, "height": height, **_described(tracked, names)})
     if interruption.asked and not camera:
         console.note(f"Interrupted; {tally.frames} frames are done")
-        raise typer.Exit(130)
-
-
-@contextmanager
-def _json_list() -> Iterator[Callable[[dict[str, Any]], None]]:
-    """Print a list of JSON records, one a line, as they come: however long a video is, none of it is kept.
-
-    After an error it is a list all the same, of what came before; there is none if nothing came.
-    """
-    out, begun = console.out.file, False
-
-    def tell(record: dict[str, Any]) -> None:
-        nonlocal begun
-        out.write((",\n" if begun else "[\n") + console.as_json(record, indent=None))
-        begun = True
-
-    try:
-        yield tell
-    except SdkgenError:
-        out.write("\n]\n" if begun else "")
-        raise
-    out.write("\n]\n" if begun else "[]\n")
-    out.flush()
+        raise typer.Exit(interruption.exit_code)
 
 
 def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iterator[tuple[dict[str, Any], Frame]]]:
@@ -104,13 +84,14 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iter
 
     Raises ``UsageError`` for a video among other sources, ``ImageError`` for what cannot be read.
     """
-    from sdkgen.images import expand, is_image, read_image
+    from sdkgen.images import find_images, is_image, read_image
     from sdkgen.video import Frame, Video
 
     if all(is_image(source) for source in sources):
+        images = find_images([Path(source) for source in sources])
         stills = (
-            ({"image": str(path)}, Frame(index, index / IMAGES_A_SECOND, read_image(path)))
-            for index, path in enumerate(expand(sources))
+            ({"image": str(image)}, Frame(index, index / IMAGES_A_SECOND, read_image(image)))
+            for index, image in enumerate(images)
         )
         return IMAGES_A_SECOND, False, stills
     if len(sources) > 1:
@@ -120,20 +101,20 @@ def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iter
 
 
 def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], Frame]]:
-    """Yield a file's frames, or the newest of a camera.
-
-    The first whose time was corrected says so ("retimed"): it did not come after the one before it.
-    """
+    """Yield a file's frames, or the newest of a camera; the record of the first whose time is mended says so."""
     from sdkgen.video import Live
 
     told = False
     for frame in stack.enter_context(Live(video)) if video.camera else video:
         about = {"frame": frame.index, "seconds": round(frame.seconds, 6)}
-        if video.retimed and not told:
-            told, about = True, about | {"retimed": True}
+        if video.times_broken_at is not None and not told:
+            told = True
+            about["times_broken_at"] = video.times_broken_at
         yield about, frame
-    if video.retimed:
-        console.warn(f"{video.retimed} frames were given other times: theirs do not come after the ones before")
+    if told:
+        console.warn(
+            f"the time of frame {video.times_broken_at} does not come after the one before; times are made to go on"
+        )
     if video.fault is not None:
         console.warn(f"the video ends early, {video.fault}; the frames before are done")
 
@@ -185,12 +166,12 @@ class _Tally:
             seen.last, seen.box = name, face.box
 
     def print(self) -> None:
-        from rich.table import Table
-
-        table = Table("track", "first", "last", "frames", "presence", "last at", box=None, header_style="bold")
+        if not self.frames:
+            return
+        rows = []
         for number, seen in sorted(self.tracks.items()):
             first, last = console.safe(seen.first), console.safe(seen.last)
             presence, box = f"{seen.presence / seen.frames:.3f}", " ".join(f"{value:.3f}" for value in seen.box)
-            table.add_row(str(number), first, last, str(seen.frames), presence, box)
-        console.out.print(table)
+            rows.append((str(number), first, last, str(seen.frames), presence, box))
+        console.print_table(("track", "first", "last", "frames", "presence", "last at"), rows, left=6)
         console.out.print(f"{self.frames} frames, {len(self.tracks)} tracks, the detector ran in {self.detector_runs}")

@@ -21,7 +21,8 @@ class VideoDetection:
     """Detects faces in a video, frame by frame, as it is iterated in the process's main thread.
 
     A file gives every frame unless ``realtime`` asks for its own pace; a camera always gives the newest one. Afterwards
-    ``dropped`` and ``fault`` tell the rest, and ``interrupted`` whether Ctrl-C ended what has an end of its own.
+    ``dropped``, ``fault`` and ``times_broken_at`` tell the rest (see ``Video``), and ``interrupted`` whether Ctrl-C
+    ended what has an end of its own.
     """
 
     def __init__(
@@ -35,8 +36,9 @@ class VideoDetection:
         self._draw = draw
         self.dropped = 0
         self.fault: str | None = None
-        self.retimed = 0
+        self.times_broken_at: int | None = None
         self.interrupted = False
+        self.exit_code = 0
 
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
         """Yield each frame with its faces, best first, until the end or Ctrl-C.
@@ -60,5 +62,6 @@ class VideoDetection:
             finally:
                 self.dropped = live.dropped if live else 0
                 self.fault = video.fault
-                self.retimed = video.retimed
+                self.times_broken_at = video.times_broken_at
                 self.interrupted = interruption.asked and not video.camera
+                self.exit_code = interruption.exit_code

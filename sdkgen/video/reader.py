@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from sdkgen.detection.preprocess import Bytes
 from sdkgen.errors import ImageError, MissingExtraError
-from sdkgen.video.times import RisingTimes
-from sdkgen.video.upright import upright_pixels
+from sdkgen.images import refuse_url
+from sdkgen.video.clock import Clock
+from sdkgen.video.upright import upright
 
 if TYPE_CHECKING:
-    from fractions import Fraction
-
     from av import VideoFrame
 
 _CAMERAS = {"linux": ("v4l2", "/dev/video{}"), "darwin": ("avfoundation", "{}:none")}
@@ -36,8 +35,8 @@ class Video:
 
     ``camera`` tells which of the two it is, ``rate`` the frames a second, ``announced`` how many frames a file's
     header promises to show (0 where it does not say). After the last frame, ``fault`` says why the source ended early,
-    if it did: a file that was cut off gives the frames before the cut; and ``retimed`` how many frames had a time that
-    does not come after the one before, and were given one that does.
+    if it did: a file that was cut off gives the frames before the cut. ``times_broken_at`` is the index of the first
+    frame whose time stamp does not go on; all frames are given all the same, with times that do (see ``Clock``).
     """
 
     def __init__(self, source: str, *, device_format: str | None = None) -> None:
@@ -49,6 +48,8 @@ class Video:
             import av
         except ImportError as error:
             raise MissingExtraError("av", "video") from error
+        if device_format is None:
+            refuse_url(source)
         # FFmpeg's own remarks go nowhere: what matters comes back as an error or as ``fault``.
         av.logging.set_level(None)
         self._av = av
@@ -70,11 +71,15 @@ class Video:
         if self.announced and "mp4" in self._container.format.name.split(","):
             # An MP4 that was trimmed holds more than its edit list shows; its index, there from the start, knows.
             self.announced = sum(not entry.is_discard for entry in self._stream.index_entries)
-        elif self.announced and _is_whole_avi(source):
-            # Its header also counts the empty chunks that stand for a frame shown longer, its index does not.
-            self.announced = sum(entry.size > 0 for entry in self._stream.index_entries) or self.announced
+        # An AVI counts the frames that it leaves out to hold a variable rate: its decoding times are such numbers.
+        self._counts_by_time = self._container.format.name == "avi"
         self._whole = 0
-        self._times = RisingTimes(1 / self.rate)
+        self._clock = Clock(1 / self.rate)
+
+    @property
+    def times_broken_at(self) -> int | None:
+        """The index of the first frame whose time stamp did not go on; None while all did."""
+        return self._clock.broken_at
 
     def __iter__(self) -> Iterator[Frame]:
         """Yield every frame once; raises ``ImageError`` if there is not one that can be decoded."""
@@ -83,13 +88,14 @@ class Video:
         while True:
             try:
                 frame: VideoFrame | None = next(frames, None)
-                pixels = None if frame is None else upright_pixels(frame, self._aspect)
+                pixels = None if frame is None else upright(frame, self._stream.sample_aspect_ratio)
             except (self._av.FFmpegError, OSError, ValueError) as error:
                 self.fault = f"after {index} frames: {_message(error)}"
                 break
             if frame is None or pixels is None:
                 break
-            yield Frame(index, self._times.next(frame.time), pixels)
+            decoded = None if frame.dts is None or not frame.time_base else float(frame.dts * frame.time_base)
+            yield Frame(index, self._clock.tell(frame.time, decoded), pixels)
             index += 1
         if not index:
             raise ImageError(
@@ -100,20 +106,12 @@ class Video:
         if self.fault is None and self._whole < self.announced:
             self.fault = f"after {self._whole} of {self.announced} frames"
 
-    @property
-    def retimed(self) -> int:
-        """How many frames were given another time than the file's."""
-        return self._times.corrected
-
-    @property
-    def _aspect(self) -> Fraction | None:
-        ratio: Fraction | None = self._stream.sample_aspect_ratio or self._stream.codec_context.sample_aspect_ratio
-        return ratio
-
     def _decoded(self) -> Iterator[VideoFrame]:
         """Yield every frame that is to be shown, counting those whose data is there to the last byte."""
         for packet in self._container.demux(self._stream):
-            self._whole += packet.size > 0 and not (packet.is_corrupt or packet.is_discard)
+            if packet.size > 0 and not (packet.is_corrupt or packet.is_discard):
+                counted = self._whole if not self._counts_by_time or packet.dts is None else packet.dts
+                self._whole = max(self._whole, counted) + 1
             yield from packet.decode()
 
     def __enter__(self) -> Video:
@@ -142,17 +140,6 @@ def _camera(index: str, av: Any) -> tuple[str, str]:
         return f"video={found[int(index)].name}", "dshow"
     form, name = _CAMERAS.get(sys.platform, _CAMERAS["linux"])
     return name.format(index), form
-
-
-def _is_whole_avi(source: str) -> bool:
-    """Tell whether a file is an AVI that is as long as it says (RIFF: four letters, then the size of what follows)."""
-    path = Path(source)
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        head = file.read(12)
-    is_avi = head[:4] == b"RIFF" and head[8:12] == b"AVI "
-    return is_avi and path.stat().st_size >= 8 + int.from_bytes(head[4:8], "little")
 
 
 def _message(error: Exception) -> str:

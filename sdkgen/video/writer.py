@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from sdkgen.detection.preprocess import Bytes
-from sdkgen.errors import MissingExtraError, OutputError, UsageError
-from sdkgen.files import whole_file
+from sdkgen.errors import MissingExtraError, OutputError, SdkgenError, UsageError
+from sdkgen.files import unwritable, whole_file
 
 FORMATS = {".mp4": "mp4", ".mov": "mov", ".mkv": "matroska"}
 _CODECS = ("libx264", "libopenh264")
@@ -24,7 +24,8 @@ _TICKS = 90_000
 class VideoWriter:
     """An H.264 file that appears whole or not at all: without a frame, not at all. Use as a context manager.
 
-    All frames get the size of the first, cut to even sides as the codec asks; those of another shape are letterboxed.
+    The video has the size of the first frame, cut to even sides as the codec asks; a frame of another size is scaled to
+    fit, with black beside it.
     """
 
     def __init__(self, target: Path, rate: float, sources: Sequence[str] = ()) -> None:
@@ -36,6 +37,8 @@ class VideoWriter:
         if target.suffix.lower() not in FORMATS:
             known = ", ".join(FORMATS)
             raise UsageError(f"cannot write a video as {target.name}", hint=f"Give a file that ends in {known}.")
+        if target.is_dir():
+            raise OutputError("the drawn video would replace a folder", context=str(target), hint="Name a file.")
         if any(_same(target, source) for source in sources):
             hint = "Give --draw another file."
             raise UsageError("the drawn video would replace what it is made from", context=str(target), hint=hint)
@@ -57,6 +60,7 @@ class VideoWriter:
         self._stream: Any = None
         self._container: Any = None
         self._tick = -1
+        self._failed = False
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -70,12 +74,19 @@ class VideoWriter:
             self._stream = self._opened(pixels)
         size = (self._stream.width, self._stream.height)
         if (pixels.shape[1] // 2 * 2, pixels.shape[0] // 2 * 2) != size:
-            # A picture of another shape keeps it, between bars.
             pixels = np.asarray(ImageOps.pad(Image.fromarray(pixels), size))
         frame = self._av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels[: size[1], : size[0]]), format="rgb24")
         self._tick = max(self._tick + 1, round(seconds * _TICKS))
         frame.pts, frame.time_base = self._tick, Fraction(1, _TICKS)
-        self._container.mux(self._stream.encode(frame))
+        self._mux(frame)
+
+    def _mux(self, frame: Any) -> None:
+        try:
+            self._container.mux(self._stream.encode(frame))
+        except (self._av.FFmpegError, OSError) as error:
+            self._failed = True
+            cause = OSError(getattr(error, "errno", None), getattr(error, "strerror", None) or str(error))
+            raise unwritable(self._target, cause) from error
 
     def _opened(self, pixels: Bytes) -> Any:
         work = self._stack.enter_context(whole_file(self._target))
@@ -90,12 +101,17 @@ class VideoWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Finish the file, or leave none if the block failed."""
-        try:
-            if kind is None and self._stream is not None:
-                self._container.mux(self._stream.encode(None))
-        finally:
+        """Finish the file, with what came before where the block raised an error with a known cause."""
+        if error is not None and (self._failed or not isinstance(error, SdkgenError)):
             self._stack.__exit__(kind, error, trace)
+            return
+        try:
+            if self._stream is not None:
+                self._mux(None)
+        except OutputError as failure:
+            self._stack.__exit__(OutputError, failure, failure.__traceback__)
+            raise
+        self._stack.close()
 
 
 def _same(target: Path, source: str) -> bool:

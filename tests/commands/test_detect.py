@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdkgen.commands.detect import _targets
+from sdkgen.detection.photographs import name_targets
 from tests.conftest import Run
 from tests.photographs import astronaut, group, rocket
 
@@ -105,9 +105,9 @@ def test_what_cannot_be_meant_is_refused(run: Run, tmp_path: Path, arguments: li
 
 def test_annotated_copies_clash_with_nothing(tmp_path: Path) -> None:
     images = [tmp_path / "a.png", tmp_path / "sub" / "a.jpg", tmp_path / "a-2.webp"]
-    names = [target.name for target in _targets(images, tmp_path) if target is not None]
+    names = [target.name for target in name_targets(images, tmp_path) if target is not None]
     assert names == ["a-2.png", "a-3.png", "a-2-2.png"]
-    assert _targets(images, None) == [None, None, None]
+    assert name_targets(images, None) == [None, None, None]
 
 
 def test_an_interrupted_video_ends_with_what_was_done_whole(tmp_path: Path) -> None:

@@ -20,7 +20,6 @@ from sdkgen.errors import ImageError, OutputError, UsageError
 from sdkgen.spec.registry import load_model
 from sdkgen.video import Live, Video, VideoWriter
 from sdkgen.video.detect import VideoDetection
-from sdkgen.video.times import RisingTimes
 
 av = pytest.importorskip("av")
 
@@ -132,116 +131,117 @@ def test_a_file_that_was_cut_says_so_trimmed_or_not(tmp_path: Path, lost: int, *
     assert video.fault == f"after {promised - max(lost, 1)} of {promised} frames"
 
 
-def _matrix(a: int, b: int, c: int, d: int) -> bytes:
-    """Return a display matrix as MP4 stores it: 16.16 fixed point, and 2.30 in the last column."""
-    numbers = (a << 16, b << 16, 0, c << 16, d << 16, 0, 0, 0, 1 << 30)
-    return b"".join(number.to_bytes(4, signed=True) for number in numbers)
+def _shown_by(path: Path, matrix: tuple[int, int, int, int]) -> Path:
+    """Rewrite an MP4 with another display matrix: x goes to the first two numbers, y to the others."""
+    data = path.read_bytes()
+    zero, last = bytes(4), (1 << 30).to_bytes(4)
 
+    def box(a: int, b: int, c: int, d: int) -> bytes:
+        w, x, y, z = ((number << 16).to_bytes(4, signed=True) for number in (a, b, c, d))
+        return w + x + zero + y + z + zero * 3 + last
 
-@pytest.mark.parametrize(
-    ("matrix", "corner"),
-    [
-        # A stored pixel at (x, y) is shown at (a·x + c·y, b·x + d·y); the upper left one ends up in ``corner``.
-        ((1, 0, 0, 1), (0, 0)),
-        ((-1, 0, 0, 1), (0, -1)),
-        ((1, 0, 0, -1), (-1, 0)),
-        ((-1, 0, 0, -1), (-1, -1)),
-        ((0, 1, 1, 0), (0, 0)),
-        ((0, 1, -1, 0), (0, -1)),
-        ((0, -1, 1, 0), (-1, 0)),
-        ((0, -1, -1, 0), (-1, -1)),
-    ],
-)
-def test_frames_are_turned_and_mirrored_as_the_file_says(
-    tmp_path: Path, matrix: tuple[int, int, int, int], corner: tuple[int, int]
-) -> None:
-    data = _write(tmp_path / "v.mp4", 2).read_bytes()
-    level = _matrix(1, 0, 0, 1)
-    at = data.index(level, data.index(b"tkhd"))
-    (tmp_path / "turned.mp4").write_bytes(data[:at] + _matrix(*matrix) + data[at + len(level) :])
-    with Video(str(tmp_path / "turned.mp4")) as video:
-        pixels = next(iter(video)).pixels
-    transposed = matrix[0] == 0
-    assert pixels.shape[:2] == (SIZE if transposed else SIZE[::-1])
-    corners = {(y, x): int(pixels[y * 4, x * 4, 0]) for y in (0, -1) for x in (0, -1)}
-    assert max(corners, key=lambda place: corners[place]) == corner
-    # The patch is 24 wide and 16 high as stored.
-    patch = pixels[..., 0] > 200
-    assert (patch.any(0).sum(), patch.any(1).sum()) == pytest.approx((16, 24) if transposed else (24, 16), abs=2)
-
-
-@pytest.mark.parametrize(("aspect", "shape"), [(Fraction(2, 1), (64, 192)), (Fraction(1, 2), (128, 96))])
-def test_pixels_that_are_not_square_are_made_so(tmp_path: Path, aspect: Fraction, shape: tuple[int, int]) -> None:
-    path = tmp_path / "v.mp4"
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=25)
-        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
-        stream.codec_context.sample_aspect_ratio = aspect
-        for index in range(3):
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(index), format="rgb24")))
-        container.mux(stream.encode(None))
-    with Video(str(path)) as video:
-        assert {frame.pixels.shape[:2] for frame in video} == {shape}
-
-
-def _with_times(path: Path, times: list[int]) -> Path:
-    """Write a Matroska file whose pictures, in their order, have these times in milliseconds."""
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=25)
-        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuvj420p")
-        packets = [
-            p for i in range(len(times)) for p in stream.encode(av.VideoFrame.from_ndarray(_picture(i), "rgb24"))
-        ]
-        for index, (packet, at) in enumerate(zip([*packets, *stream.encode(None)], times, strict=True)):
-            packet.pts, packet.dts = round((1 + at / 1000) / packet.time_base), index
-            container.mux(packet)
+    at = data.index(box(1, 0, 0, 1), data.index(b"tkhd"))
+    path.write_bytes(data[:at] + box(*matrix) + data[at + 36 :])
     return path
 
 
 @pytest.mark.parametrize(
-    ("times", "expected", "retimed"),
+    ("matrix", "show"),
     [
-        ([0, 40, 80, 80, 120], [0, 0.04, 0.08, 0.12, 0.16], 2),
-        ([0, 120, 40, 80, 240], [0, 0.12, 0.16, 0.2, 0.24], 2),
-        ([0, 40, 4000, 0, 40, 80], [0, 0.04, 4, 4.04, 4.08, 4.12], 1),
+        ((1, 0, 0, 1), lambda p: p),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((-1, 0, 0, -1), lambda p: np.rot90(p, 2)),
+        ((0, 1, -1, 0), lambda p: np.rot90(p, -1)),
+        ((0, -1, 1, 0), np.rot90),
+        ((0, 1, 1, 0), lambda p: p.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda p: np.rot90(p, 2).swapaxes(0, 1)),
     ],
 )
-def test_every_frame_is_kept_and_its_time_comes_after_the_last_one(
-    times: list[int], expected: list[float], retimed: int
+def test_frames_are_turned_and_mirrored_as_the_file_says(
+    tmp_path: Path, matrix: tuple[int, int, int, int], show: Callable[[Any], Any]
 ) -> None:
-    rising = RisingTimes(0.04)
-    assert [rising.next(time / 1000) for time in times] == pytest.approx(expected)
-    assert rising.corrected == retimed
+    path = _write(tmp_path / "v.mp4", 2)
+    with Video(str(path)) as video:
+        stored = next(iter(video)).pixels
+    with Video(str(_shown_by(path, matrix))) as video:
+        np.testing.assert_array_equal(next(iter(video)).pixels, show(stored))
 
 
-def test_times_that_are_missing_are_counted_on() -> None:
-    rising = RisingTimes(0.04)
-    assert [rising.next(time) for time in (None, None, 7.0, 7.04)] == pytest.approx([0, 0.04, 0.08, 0.12])
+@pytest.mark.parametrize(
+    ("aspect", "size"), [(2, (192, 64)), (Fraction(1, 2), (96, 128)), (1, SIZE), (Fraction(200, 1), SIZE)]
+)
+def test_pixels_become_square(tmp_path: Path, aspect: Fraction, size: tuple[int, int]) -> None:
+    with av.open(str(tmp_path / "v.mp4"), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
+        stream.codec_context.sample_aspect_ratio = aspect
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(_picture(0), format="rgb24")))
+        container.mux(stream.encode(None))
+    with Video(str(tmp_path / "v.mp4")) as video:
+        (frame,) = video
+    assert frame.pixels.shape[:2] == size[::-1]
+    assert frame.pixels[size[1] // 8, size[0] // 8, 0] > 200
+    assert frame.pixels[-size[1] // 8, -size[0] // 8, 0] < 60
 
 
-def test_a_file_with_times_out_of_order_loses_no_frame(tmp_path: Path) -> None:
-    with Video(str(_with_times(tmp_path / "v.mkv", [0, 120, 40, 80, 160, 200]))) as video:
-        frames = list(video)
-    assert [frame.index for frame in frames] == list(range(6))
-    assert all(later.seconds > earlier.seconds for earlier, later in pairwise(frames))
-    assert video.retimed == 4  # the two, and two more until the rest has caught up
-    assert video.fault is None
-
-
-def test_a_complete_avi_of_a_variable_frame_rate_does_not_end_early(tmp_path: Path) -> None:
-    path = tmp_path / "v.avi"
+def _with_b_frames(path: Path, *, broken: bool = False) -> Path:
+    """Write 30 frames of H.264 with B-frames; ``broken`` presents each when it is decoded."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mjpeg", rate=30)
-        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuvj420p")
-        stream.codec_context.time_base = Fraction(1, 30)
-        for index in range(10):
+        stream = container.add_stream("libx264", rate=30, options={"bf": "2", "b-adapt": "0", "g": "12"})
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
+        packets = []
+        for index in range(30):
+            packets += stream.encode(av.VideoFrame.from_ndarray(_picture(index % 29), format="rgb24"))
+        packets += stream.encode(None)
+        first = packets[0].dts
+        for packet in packets:
+            if broken:
+                packet.pts = packet.dts = packet.dts - first
+            container.mux(packet)
+    return path
+
+
+@pytest.mark.skipif("libx264" not in av.codecs_available, reason="no encoder with B-frames")
+@pytest.mark.parametrize("kind", ["avi", "mp4", "ts"])
+def test_all_frames_are_kept_where_their_times_do_not_go_on(tmp_path: Path, kind: str) -> None:
+    path, count = _with_b_frames(tmp_path / f"v.{kind}", broken=kind == "mp4"), 30
+    if kind == "ts":
+        path.write_bytes(path.read_bytes() * 2)
+        count = 60
+    with Video(str(path)) as video:
+        frames = list(video)
+    assert len(frames) == count
+    seconds = [frame.seconds for frame in frames]
+    assert all(early < late for early, late in pairwise(seconds))
+    assert seconds[-1] == pytest.approx((count - 1) / 30, abs=0.1)
+    assert video.times_broken_at is not None
+    assert video.fault is None
+    shades = [int(frame.pixels[40, 60, 0]) for frame in frames[:28]]
+    assert shades == sorted(shades)
+
+
+def _variable(path: Path) -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=30)
+        stream.width, stream.height, stream.pix_fmt = (*SIZE, "yuv420p")
+        for index in range(15):
             frame = av.VideoFrame.from_ndarray(_picture(index), format="rgb24")
             frame.pts, frame.time_base = 2 * index, Fraction(1, 30)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+    return path
+
+
+def test_a_whole_avi_with_a_variable_rate_does_not_end_early(tmp_path: Path) -> None:
+    path = _variable(tmp_path / "v.avi")
     with Video(str(path)) as video:
-        assert len(list(video)) == 10
-    assert video.fault is None
+        assert [round(frame.seconds * 30) for frame in video] == list(range(0, 30, 2))
+        assert (video.announced, video.fault, video.times_broken_at) == (29, None, None)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 4 // 5])
+    with Video(str(path)) as video:
+        assert 0 < len(list(video)) < 15
+        assert video.fault is not None
 
 
 @pytest.mark.parametrize("content", [b"", b"no video", b"\x00" * 5000])
@@ -307,17 +307,15 @@ def test_drawing_keeps_frames_times_and_odd_sizes(tmp_path: Path) -> None:
     assert [frame.seconds for frame in frames] == pytest.approx([0, 0.04, 0.04, 0.12, 0.16], abs=1e-3)
 
 
-def test_a_picture_of_another_shape_is_letterboxed_into_the_drawing(tmp_path: Path) -> None:
+def test_a_frame_of_another_size_is_drawn_whole_and_not_stretched(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "o.mp4", 25) as writer:
-        writer.write(np.full((64, 96, 3), 200, np.uint8), 0)
-        writer.write(np.full((96, 48, 3), 200, np.uint8), 0.04)
+        writer.write(np.zeros((96, 96, 3), np.uint8), 0)
+        writer.write(np.full((48, 96, 3), 255, np.uint8), 0.04)
     with Video(str(tmp_path / "o.mp4")) as video:
-        wide, tall = (frame.pixels[..., 0] for frame in video)
-    assert wide.min() > 180
-    # 48 × 96 fits into 96 × 64 as 32 × 64, with bars left and right.
-    assert tall[:, :28].max() < 40
-    assert tall[:, -28:].max() < 40
-    assert tall[4:-4, 36:60].min() > 180
+        shade = list(video)[1].pixels[:, 48, 0]
+    assert shade[:16].max() < 40
+    assert shade[-16:].max() < 40
+    assert shade[32:64].min() > 215
 
 
 def test_a_drawing_that_fails_leaves_nothing(tmp_path: Path) -> None:
