@@ -129,6 +129,13 @@ class TrackTest {
     }
 
     @Test
+    fun `any number of faces may be asked for`() {
+        TrackFakes().create(FaceTrackerOptions(maximumFaces = Int.MAX_VALUE)).use { tracker ->
+            assertEquals(1, tracker.track(Pixels.frame(), 1).faces.size)
+        }
+    }
+
+    @Test
     fun `landmarks beyond all measure never end in a crash`() {
         for (huge in listOf(1e20f, Float.MAX_VALUE)) {
             val fakes = TrackFakes()

@@ -17,7 +17,9 @@ struct Refusals: Sendable {
 
     /// Remembers what was refused, and of the older places those where a candidate went untried in this frame.
     mutating func update(refused: [RotatedRect], untried: [RotatedRect]) {
-        places.removeAll { place in !untried.contains { isOne(place, $0) } }
+        // The closure must not look at self, which is being changed.
+        let limit = associationIoU
+        places.removeAll { place in !untried.contains { place.similarity(to: $0) > limit } }
         places.append(contentsOf: refused)
     }
 

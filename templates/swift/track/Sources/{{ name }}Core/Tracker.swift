@@ -120,7 +120,7 @@ package struct Tracker: Sendable {
     ) throws -> (regions: [RotatedRect], tried: Int) {
         var refused: [RotatedRect] = []
         var tried = 0
-        for track in candidates.prefix(free + specification.extraCandidates) {
+        for track in candidates.prefix(min(free, candidates.count) + specification.extraCandidates) {
             if tried - refused.count == free { break }
             tried += 1
             if try !follow(track, width: width, height: height, findLandmarks) { refused.append(track.region) }
