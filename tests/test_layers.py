@@ -31,6 +31,7 @@ NEIGHBOURS = {
     "images": {"detection"},
     "weights": {"network"},
     "tracking": {"render"},
+    "render": {"bench"},  # the manifest: what the benchmark of a bundle goes by
     "cache": {"console"},
     "files": {"cache"},
     "errors": {"cache", "console", "files", "records", "resources"},

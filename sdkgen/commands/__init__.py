@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import typer
+
+from sdkgen.errors import UsageError
 
 
 def given(context: typer.Context) -> dict[str, str]:
@@ -10,3 +14,10 @@ def given(context: typer.Context) -> dict[str, str]:
     sources = {str(one.name): context.get_parameter_source(str(one.name)) for one in context.command.params}
     flags = {str(one.name): one.opts[0] for one in context.command.params}
     return {name: flags[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
+
+
+def refuse(context: typer.Context, options: Iterable[str], what: str, more: str = "") -> None:
+    """Raise ``UsageError``, saying ``what`` makes them meaningless, if any of ``options`` was given."""
+    found = given(context)
+    if ignored := [found[name] for name in options if name in found]:
+        raise UsageError(what, hint=f"Leave out {', '.join(ignored)}{more}.")

@@ -18,7 +18,7 @@ import numpy as np
 
 from sdkgen.bench.devices.identity import Identity, hash_serial
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceUnauthorized
-from sdkgen.errors import MissingExtraError
+from sdkgen.errors import MissingExtraError, UsageError
 
 Units: TypeAlias = Literal["cpu", "gpu", "ane", "all"]
 """What a model may run on beside the CPU, which takes what the others do not: nothing, GPU, Neural Engine, or both."""
@@ -65,6 +65,14 @@ def iphones() -> list[IPhone]:
             reference="no-xcode",
         ) from error
     return [IPhone(_identity(device), device) for device in found]
+
+
+def connected_iphones() -> list[IPhone]:
+    """Return what ``iphones`` does; raises ``UsageError`` if that is none."""
+    phones = iphones()
+    if not phones:
+        raise UsageError("no iPhone is connected", hint="Connect one, unlock it, and trust this Mac.")
+    return phones
 
 
 def measure(

@@ -11,6 +11,9 @@ from sdkgen.errors import UsageError, nearest
 
 BACKENDS: tuple[Backend, ...] = ("gpu", "cpu")
 
+IPHONE = "iphone"
+"""What stands for the iPhones connected to this Mac, among serials."""
+
 
 def parse_backends(text: str) -> list[Backend]:
     """Return the backends in ``text``, such as "gpu,cpu", the GPU first. Raises ``UsageError`` for any other name."""

@@ -9,7 +9,10 @@ from pathlib import Path
 
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Backend, Cell
+from sdkgen.errors import UsageError
 from sdkgen.files import sha256_bytes, sha256_json
+from sdkgen.render import manifest
+from sdkgen.spec.registry import load_model, model_names
 
 ROW = "SDK"
 """What the rows of SDKs begin with."""
@@ -53,6 +56,34 @@ class Sdk:
             for backend in backends
             for row in rows
         ]
+
+
+def read_bundle(folder: Path, *, apk: bool = False) -> Sdk:
+    """Return the SDK in a folder that ``sdkgen build`` made; ``apk``: its benchmark comes as an APK.
+
+    Raises ``UsageError`` if the folder is none, or holds none that has a benchmark.
+    """
+    if not manifest.is_bundle(folder):
+        raise UsageError(
+            "this is no bundle",
+            context=str(folder),
+            hint="Give a folder that sdkgen build made.",
+            reference="no-bundle",
+        )
+    made = manifest.Manifest.model_validate_json((folder / manifest.NAME).read_bytes())
+    if made.target not in ("android", "ios") or (apk and made.target != "android"):
+        what = f"a bundle for {made.target} {'takes no APK' if apk else 'has no benchmark'}"
+        raise UsageError(what, context=str(folder), hint="Build one with --target android or ios.")
+    own = made.trained and made.model in model_names() and not load_model(made.model).trained
+    return Sdk(
+        folder.absolute(),
+        made.name,
+        made.package,
+        f"{made.model}+weights" if own else made.model,
+        made.target,
+        {record.path: record.sha256 for record in made.artifacts},
+        tracks=made.pipeline == "track",
+    )
 
 
 def check_apk(sdk: Sdk, apk: Path, context: str) -> None:

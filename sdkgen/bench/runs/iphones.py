@@ -9,18 +9,26 @@ from pathlib import Path
 from typing import TypeAlias
 
 from sdkgen.bench.devices import iphone
+from sdkgen.bench.devices.select import IPHONE
 from sdkgen.bench.plan import DRIFT, Cell, Settings, turns
 from sdkgen.bench.results.store import Store
 from sdkgen.bench.runs.bench import Problem
 from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, Warmup, back_to_back
 from sdkgen.bench.sessions.session import Outcome
-from sdkgen.errors import SdkgenError
+from sdkgen.errors import SdkgenError, UsageError
 
 Measure: TypeAlias = Callable[[iphone.IPhone, Cell, Settings], iphone.Timings]
 
 RUNNER = "coremltools"
 WARMUP_RUNS = 20
 """coremltools warms up by the number of runs, not by time."""
+
+
+def select(serials: Sequence[str]) -> list[iphone.IPhone]:
+    """Return the iPhones to measure models on; raises ``UsageError`` if that cannot be, or not beside others."""
+    if list(serials) != [IPHONE]:
+        raise UsageError("iPhones are measured in a run of their own", hint="Give --device iphone alone.")
+    return iphone.connected_iphones()
 
 
 def measurer(team: str) -> Measure:

@@ -18,6 +18,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from sdkgen.bench.devices.identity import Identity, hash_serial
+from sdkgen.bench.devices.iphone import connected_iphones
+from sdkgen.bench.devices.select import IPHONE
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Backend, Cell, Settings
 from sdkgen.bench.results.store import Store
@@ -80,6 +82,14 @@ def check_host() -> None:
             hint="Install Xcode, open it once, and run: sudo xcode-select --switch /Applications/Xcode.app",
             reference="no-xcode",
         )
+
+
+def select(serials: Sequence[str]) -> list[Phone]:
+    """Return the iPhones with these identifiers, or all that are connected; raises ``DeviceError`` without Xcode."""
+    check_host()
+    if named := [serial for serial in serials if serial not in ("all", IPHONE)]:
+        return [Phone.of(udid) for udid in named]
+    return [Phone(one.handle.udid, one.identity) for one in connected_iphones()]
 
 
 def run(

@@ -16,10 +16,9 @@ from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.protocol import Place
 from sdkgen.bench.report.model import build_report
 from sdkgen.bench.results.store import Store
-from sdkgen.bench.runners.sdk import Sdk, check_apk
+from sdkgen.bench.runners.sdk import Sdk, check_apk, read_bundle
 from sdkgen.bench.runners.sdk_android import SdkRunner
 from sdkgen.bench.runs import sdk_ios
-from sdkgen.commands.bench import _bundle
 from sdkgen.files import sha256_bytes
 from tests.conftest import Run
 
@@ -236,7 +235,7 @@ class TestIos:
 
 @pytest.mark.parametrize(("pipeline", "rows"), [("detect", 2), ("track", 4)])
 def test_the_manifest_tells_whether_there_is_a_tracker(tmp_path: Path, pipeline: str, rows: int) -> None:
-    found = _bundle(bundle(tmp_path, "android", pipeline=pipeline), None)
+    found = read_bundle(bundle(tmp_path, "android", pipeline=pipeline))
     assert found is not None
     assert len(found.cells(["gpu", "cpu"], fp32=False)) == rows
 
