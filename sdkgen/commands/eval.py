@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import typer
 
 from sdkgen import __version__, console
-from sdkgen.errors import UsageError
 from sdkgen.formats import Precision
 from sdkgen.spec.registry import load_model
 
@@ -22,12 +20,6 @@ if TYPE_CHECKING:
     from sdkgen.spec.model import ModelSpec
 
 Backends: TypeAlias = Literal["litert", "litert-gpu", "onnx", "coreml", "torch"]
-
-AREAS = {"all": 0.0, "front": 0.20, "rear": 0.05}
-"""The smallest faces that the BlazeFace paper considers, as a share of the image, by the camera's side."""
-
-IMAGES_A_WORKER = 64
-"""Fewer are done before another process has started."""
 
 
 def register(app: typer.Typer) -> None:
@@ -66,13 +58,15 @@ def evaluate(
     from sdkgen.evaluate.dataset import open_dataset
     from sdkgen.evaluate.html import write_html
     from sdkgen.evaluate.journal import Journal
-    from sdkgen.evaluate.settings import Settings
+    from sdkgen.evaluate.settings import Settings, parse_area
+    from sdkgen.evaluate.terminal import print_report
+    from sdkgen.evaluate.workers import count_workers
     from sdkgen.files import sha256_json, sha256_path
 
     spec = load_model(model)
     if weights is None:
         _ = spec.detector, spec.released
-    settings = Settings(nms, minimum_score, _area(area), views, jitter_images, shift)
+    settings = Settings(nms, minimum_score, parse_area(area), views, jitter_images, shift)
     labels = open_dataset(data, form, images, spec.detector.keypoints)
     source = _Source(spec, backend, precision, weights, trust_weights)
     other = _Source(spec, against, precision, weights, trust_weights) if against else None
@@ -94,7 +88,7 @@ def evaluate(
                 settings,
                 journal,
                 partial(_measurer, spec, settings, source, other),
-                workers=jobs or min(_processors(), 1 + labels.count // IMAGES_A_WORKER),
+                workers=jobs or count_workers(labels.count),
                 tick=lambda: bars.advance(task),
             )
         report = {
@@ -107,13 +101,9 @@ def evaluate(
         if json:
             console.print_json(report)
         else:
-            _print(report)
+            print_report(report)
         if html is not None:
             write_html(report, html)
-
-
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _measurer(spec: ModelSpec, settings: Settings, source: _Source, other: _Source | None) -> Measurer:
@@ -154,54 +144,3 @@ class _Source:
         from sdkgen.backends.opening import open_artifact
 
         return open_artifact(self._name, self._artifact.path, self._spec)
-
-
-def _area(text: str) -> float:
-    """Return the smallest face as a share of the image."""
-    if text in AREAS:
-        return AREAS[text]
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1
-    if not 0 <= share < 1:
-        raise UsageError(
-            f"--min-face-area {text!r} is no share", hint="Give a number from 0 to 1, or all, front, rear."
-        )
-    return share
-
-
-def _print(report: dict[str, Any]) -> None:
-    from rich.table import Table
-
-    from sdkgen.evaluate.html import percent
-
-    table = Table("", "", "", box=None, show_header=False)
-    if (found := report["precision"]) is not None:
-        table.add_row(
-            "AP at IoU 0.5", percent(found["ap50"]), f"{found['faces']} faces, {found['faces_ignored']} ignored"
-        )
-        table.add_row("AP at IoU 0.5 to 0.95", percent(found["ap50_95"]), "COCO's protocol")
-        if (own := found["at_own_threshold"]) is not None:
-            what = f"at the model's own threshold, {own['score']}"
-            table.add_row("precision, recall", f"{percent(own['precision'])}, {percent(own['recall'])}", what)
-    if (points := report["keypoints"]) is not None:
-        table.add_row("keypoint error, median", percent(points["median"]), "of the inter-ocular distance")
-    if (jitter := report["jitter"]) is not None:
-        for name, mode in (("blending", "blend"), ("plain NMS", "hard")):
-            value = jitter[mode]
-            table.add_row(
-                f"jitter, {name}", percent(value["value"]), f"{percent(value['low'])} to {percent(value['high'])}"
-            )
-        if (less := jitter["reduction"]) is not None:
-            interval = f"{percent(less['low'], 1)} to {percent(less['high'], 1)}"
-            table.add_row("less by blending", percent(less["value"], 1), f"{interval} ({jitter['views']} views)")
-    if (other := report["against"]) is not None:
-        what = f"of the inter-ocular distance; {other['matched']} of {other['faces']} faces"
-        table.add_row(f"to {report['backend']['against']}, largest", percent(other["maximum"], 4), what)
-    console.out.print(table)
-    for faults in (report["unreadable"], report["data"]["labels"]):
-        for kind, count in faults["counts"].items():
-            console.warn(f"{count} × {kind}, for instance {faults['examples'][kind][0]}")
-    timing = report["timing"]
-    console.note(f"{report['images']} images in {timing['seconds']:.1f} s, {timing['images_per_second']:.0f} a second")

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 import typer
 
 from sdkgen import console
 from sdkgen.commands import given
 from sdkgen.errors import SdkgenError, UsageError
-
-if TYPE_CHECKING:
-    from sdkgen.bench.report.html import Extra
-    from sdkgen.bench.report.model import Report
-    from sdkgen.bench.results.store import Store
 
 _SHARE_HINT = "Write a percentage such as 5%, or a share such as 0.05."
 
@@ -53,7 +48,11 @@ def report(
 
     With --check, exits 1 if a cell became slower by more than allowed, and its 95 % interval shows it.
     """
+    from sdkgen.bench.report.check import find_regressions
+    from sdkgen.bench.report.compare import compare_with, read_baseline
+    from sdkgen.bench.report.forms import render_report
     from sdkgen.bench.report.model import build_report, choose_runs
+    from sdkgen.bench.report.text import print_runs, print_table
     from sdkgen.bench.results.store import Store
 
     allowed = _share(max_regression)
@@ -68,13 +67,16 @@ def report(
         return
     with_store = Store(store, create=False)
     if runs:
-        _list(with_store)
+        print_runs(with_store)
         return
     made = build_report(with_store, [one.id for one in choose_runs(with_store, run)])
-    extras = [_comparison(made, with_store, compare)] if compare else []
-    _write(made, with_store, form, extras, out)
-    if check is not None:
-        _check(made, _baseline(with_store, check), allowed)
+    extras = [compare_with(made, with_store, compare)] if compare else []
+    if form == "table":
+        print_table(made, extras)
+    else:
+        _put(render_report(made, with_store, form, extras), out)
+    if check is not None and find_regressions(made, read_baseline(with_store, check), allowed):
+        raise typer.Exit(1)
 
 
 def _refuse_what_would_be_ignored(context: typer.Context) -> None:
@@ -99,49 +101,11 @@ def _share(text: str) -> float:
     return value
 
 
-def _list(store: Store) -> None:
-    from rich.table import Table
-
-    table = Table("run", "started", "sessions", "runs a session", "ended", box=None, header_style="bold")
-    for one in store.runs():
-        settings = one.settings
-        ended = one.ended or "interrupted"
-        table.add_row(one.id, one.started, str(settings.get("sessions")), str(settings.get("runs")), ended)
-    console.out.print(table)
-
-
-def _baseline(store: Store, text: str) -> Report:
-    """Return the report that ``text`` names: a file that --format json wrote, or runs of the store."""
-    from sdkgen.bench.report.compare import read_report
-    from sdkgen.bench.report.model import build_report, choose_runs
-
-    if Path(text).is_file():
-        return read_report(Path(text))
-    return build_report(store, [one.id for one in choose_runs(store, text)])
-
-
-def _comparison(report: Report, store: Store, text: str) -> Extra:
-    from sdkgen.bench.report.compare import CHANGE_HEADINGS, change_row, changes, published_table
-    from sdkgen.bench.report.html import Extra
-    from sdkgen.spec.published import published
-
-    if text == "published":
-        tables = [one for one in published() if one.latency]
-        headings, rows = published_table(report, tables)
-        note = " ".join(f"{one.source.reference}, {one.source.table}: {one.note}" for one in tables)
-        return Extra("Beside published figures, in ms", headings, rows, note)
-    found = changes(report, _baseline(store, text))
-    note = "Ratio: now / before; above 1 is slower." if found else "The two have no cell in common."
-    return Extra(f"Beside {text}", CHANGE_HEADINGS, [change_row(one) for one in found], note)
-
-
 def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, out: Path | None) -> None:
     """Write the paper's tables; measured columns are empty where there are no runs and no evaluations."""
-    from dataclasses import asdict
-
-    from sdkgen.bench.report.html import Extra, page
+    from sdkgen.bench.report.forms import render_tables
     from sdkgen.bench.report.model import Report, build_report, choose_runs
-    from sdkgen.bench.report.text import markdown_table, print_rows
+    from sdkgen.bench.report.text import Extra, print_rows
     from sdkgen.bench.results.store import Store
     from sdkgen.evaluate.paper import Latency, paper_tables, read_evaluation
     from sdkgen.spec.published import published
@@ -159,41 +123,13 @@ def _paper(store: str | None, run: str, evaluations: list[Path], form: Format, o
         for cell in made.cells
         if cell.backend == "gpu" and cell.median is not None
     ]
-    tables = paper_tables(published(), latencies, [read_evaluation(path) for path in evaluations])
-    if form == "table":
-        for table in tables:
-            print_rows(table.headings, table.rows, title=table.title, note=table.note)
+    found = paper_tables(published(), latencies, [read_evaluation(path) for path in evaluations])
+    tables = [Extra(one.title, one.headings, one.rows, one.note) for one in found]
+    if form != "table":
+        _put(render_tables(tables, made, opened, form), out)
         return
-    if form == "json":
-        text = console.as_json([asdict(table) for table in tables]) + "\n"
-    elif form == "html" and opened is not None:
-        text = page(made, opened, [Extra(one.title, one.headings, one.rows, one.note) for one in tables])
-    elif form in ("csv", "html"):
-        what = "three tables make no one CSV" if form == "csv" else "the page needs a store of results"
-        raise UsageError(what, hint="Choose --format markdown or json with --paper.")
-    else:
-        parts = (f"### {one.title}\n\n{markdown_table(one.headings, one.rows)}\n{one.note}\n" for one in tables)
-        text = "\n".join(parts)
-    _put(text, out)
-
-
-def _write(report: Report, store: Store, form: Format, extras: list[Extra], out: Path | None) -> None:
-    from sdkgen.bench.report.html import page
-    from sdkgen.bench.report.text import as_csv, markdown, markdown_table, print_table
-
-    if form == "table":
-        print_table(report, extras)
-        return
-    if form == "html":
-        text = page(report, store, extras)
-    elif form == "json":
-        text = console.as_json(report.model_dump(mode="json")) + "\n"
-    elif form == "csv":
-        text = as_csv(report)
-    else:
-        tables = [f"\n### {one.title}\n\n{markdown_table(one.headings, one.rows)}\n{one.note}\n" for one in extras]
-        text = markdown(report) + "".join(tables)
-    _put(text, out)
+    for table in tables:
+        print_rows(table.headings, table.rows, title=table.title, note=table.note)
 
 
 def _put(text: str, out: Path | None) -> None:
@@ -206,32 +142,3 @@ def _put(text: str, out: Path | None) -> None:
     with whole_file(out) as work:
         work.write_text(text, encoding="utf-8")
     console.note(f"Wrote {out}")
-
-
-def _check(report: Report, baseline: Report, allowed: float) -> None:
-    """Exit 1 if a cell became slower by more than ``allowed``, and say which."""
-    from sdkgen.bench.report.compare import changes, missing
-
-    found = changes(report, baseline)
-    if not found:
-        raise UsageError(
-            "the baseline has no cell in common with this report",
-            hint="Compare runs of the same device, model and backend.",
-            reference="nothing-to-compare",
-        )
-    for cell in missing(report, baseline):
-        console.warn(f"not measured this time: {cell.name}")
-    slower = [one for one in found if one.regressed(allowed)]
-    for one in slower:
-        low, high = one.ratio.low or 0.0, one.ratio.high or 0.0
-        console.err.print(
-            f"[bold red]slower[/] {console.safe(one.cell.name)}: {one.before.median:.3f} → {one.cell.median:.3f} ms, "
-            f"ratio {one.ratio.value:.3f} (95 % {low:.3f}–{high:.3f}), allowed {1 + allowed:.3f}",
-            soft_wrap=True,
-        )
-    unsure = [one for one in found if one.ratio.low is None]
-    for one in unsure:
-        console.warn(f"too few sessions to tell: {one.cell.name}")
-    if slower:
-        raise typer.Exit(1)
-    console.note(f"No significant regression in {len(found) - len(unsure)} cells")

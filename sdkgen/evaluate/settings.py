@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from sdkgen.errors import UsageError
+
 Nms: TypeAlias = Literal["blend", "hard"]
+
+AREAS = {"all": 0.0, "front": 0.20, "rear": 0.05}
+"""The smallest faces that the BlazeFace paper considers, as a share of the image, by the camera's side."""
 
 
 @dataclass(frozen=True)
@@ -28,3 +33,18 @@ class Settings:
     def as_dict(self) -> dict[str, Any]:
         """Return the settings by name."""
         return asdict(self)
+
+
+def parse_area(text: str) -> float:
+    """Return the smallest face as a share of the image; raises ``UsageError`` if ``text`` is none."""
+    if text in AREAS:
+        return AREAS[text]
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1
+    if not 0 <= share < 1:
+        raise UsageError(
+            f"--min-face-area {text!r} is no share", hint="Give a number from 0 to 1, or all, front, rear."
+        )
+    return share

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,8 +14,17 @@ from types import TracebackType
 from sdkgen.evaluate.measure import Measurer, Record
 from sdkgen.evaluate.types import Picture
 
+PICTURES_A_WORKER = 64
+"""Fewer are done before another process has started."""
+
 _open_measurer: Callable[[], Measurer]
 """Of a worker process."""
+
+
+def count_workers(pictures: int) -> int:
+    """Return how many processes pay for so many pictures here."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(available, 1 + pictures // PICTURES_A_WORKER)
 
 
 class Workers:

@@ -8,11 +8,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from sdkgen.bench.report.model import CellReport, Report, told_apart
-from sdkgen.bench.report.text import number
+from sdkgen.bench.report.model import CellReport, Report, build_report, choose_runs, told_apart
+from sdkgen.bench.report.text import Extra, number
 from sdkgen.bench.results import statistics
+from sdkgen.bench.results.store import Store
 from sdkgen.errors import UsageError
-from sdkgen.spec.published import PublishedSpec
+from sdkgen.spec.published import PublishedSpec, published
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,25 @@ def read_report(path: Path) -> Report:
             "this is no report", context=str(path), hint="Write one with: sdkgen report --format json --out FILE.",
             reference="bad-baseline",
         ) from error  # fmt: skip
+
+
+def read_baseline(store: Store, text: str) -> Report:
+    """Return the report that ``text`` names: a file that ``--format json`` wrote, or runs of the store."""
+    if Path(text).is_file():
+        return read_report(Path(text))
+    return build_report(store, [one.id for one in choose_runs(store, text)])
+
+
+def compare_with(report: Report, store: Store, text: str) -> Extra:
+    """Return the report beside what ``text`` names: see ``read_baseline``, or published figures."""
+    if text == "published":
+        tables = [one for one in published() if one.latency]
+        headings, rows = published_table(report, tables)
+        note = " ".join(f"{one.source.reference}, {one.source.table}: {one.note}" for one in tables)
+        return Extra("Beside published figures, in ms", headings, rows, note)
+    found = changes(report, read_baseline(store, text))
+    note = "Ratio: now / before; above 1 is slower." if found else "The two have no cell in common."
+    return Extra(f"Beside {text}", CHANGE_HEADINGS, [change_row(one) for one in found], note)
 
 
 CHANGE_HEADINGS = ("cell", "from", "before ms", "now ms", "ratio", "95 % interval", "artifact")

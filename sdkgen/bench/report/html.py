@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sdkgen import pages, resources
 from sdkgen.bench.report.model import CellReport, Report, totals
-from sdkgen.bench.report.text import HEADINGS, footnote, rows
+from sdkgen.bench.report.text import HEADINGS, Extra, footnote, rows
 from sdkgen.bench.results.store import Store, StoredSession
 from sdkgen.bench.runs.bench import temperature
 
@@ -19,16 +19,6 @@ _SORT_FIELDS = (
 """What each of ``HEADINGS`` is sorted by."""
 
 _NUMERIC = _SORT_FIELDS[_SORT_FIELDS.index("median") : _SORT_FIELDS.index("verdicts")]
-
-
-@dataclass(frozen=True)
-class Extra:
-    """A further table below the report: a comparison, or published figures."""
-
-    title: str
-    headings: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    note: str = ""
 
 
 @dataclass(frozen=True)

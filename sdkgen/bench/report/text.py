@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass
 
 from rich.console import Console
 from rich.table import Table
@@ -13,26 +13,17 @@ from rich.table import Table
 from sdkgen import console
 from sdkgen.bench.report.model import CellReport, Report, told_apart
 from sdkgen.bench.results import statistics
+from sdkgen.bench.results.store import Store
 
 
-class Titled(Protocol):
-    """A further table, with what stands above and below it."""
+@dataclass(frozen=True)
+class Extra:
+    """A further table below the report: a comparison, or published figures."""
 
-    @property
-    def title(self) -> str:
-        """What stands above."""
-
-    @property
-    def headings(self) -> Sequence[str]:
-        """The columns' names."""
-
-    @property
-    def rows(self) -> Sequence[Sequence[str]]:
-        """The table's text."""
-
-    @property
-    def note(self) -> str:
-        """What stands below."""
+    title: str
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    note: str = ""
 
 
 _UNLIMITED = 400
@@ -43,13 +34,23 @@ HEADINGS = (
 )  # fmt: skip
 
 
-def print_table(report: Report, extras: Sequence[Titled] = ()) -> None:
+def print_table(report: Report, extras: Sequence[Extra] = ()) -> None:
     """Print the report, and further tables below it, on standard output; the devices' text is escaped."""
     _print(HEADINGS, rows(report.cells))
     if note := footnote(report):
         console.out.print(f"[dim]{note}[/]", soft_wrap=True)
     for extra in extras:
         print_rows(extra.headings, extra.rows, title=extra.title, note=extra.note)
+
+
+def print_runs(store: Store) -> None:
+    """Print a line for each run that the store holds."""
+    table = Table("run", "started", "sessions", "runs a session", "ended", box=None, header_style="bold")
+    for one in store.runs():
+        settings = one.settings
+        ended = one.ended or "interrupted"
+        table.add_row(one.id, one.started, str(settings.get("sessions")), str(settings.get("runs")), ended)
+    console.out.print(table)
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, note: str) -> None:

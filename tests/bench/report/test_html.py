@@ -10,8 +10,9 @@ import pytest
 from sdkgen.bench.devices.health import Health
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Settings
-from sdkgen.bench.report.html import Extra, page
+from sdkgen.bench.report.html import page
 from sdkgen.bench.report.model import build_report
+from sdkgen.bench.report.text import Extra
 from sdkgen.bench.results.store import Store
 from sdkgen.bench.samples import Recording
 from sdkgen.bench.sessions.session import Outcome
