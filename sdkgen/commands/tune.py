@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import typer
 
 from sdkgen import console
-from sdkgen.errors import MissingExtraError, UsageError
+from sdkgen.errors import ConvertError, MissingExtraError, UsageError
 from sdkgen.formats import InputType, Layout, Precision
 
 if TYPE_CHECKING:
-    from sdkgen.bench.devices.identity import Identity
-    from sdkgen.bench.plan import Backend, Cell
-    from sdkgen.bench.tuning.file import Tuned
-    from sdkgen.bench.tuning.search import Candidate
+    from sdkgen.bench.tuning.run import Graphs
     from sdkgen.spec.model import ModelSpec
 
 
@@ -48,12 +45,12 @@ def tune(
     """
     from sdkgen.bench.devices.select import parse_backends, select_devices
     from sdkgen.bench.plan import Settings
+    from sdkgen.bench.report.outcome import print_problems
     from sdkgen.bench.results.store import Store
     from sdkgen.bench.runners.programs import choose
-    from sdkgen.bench.runs import live
-    from sdkgen.bench.runs.bench import Bench
     from sdkgen.bench.tuning import file as tuned
-    from sdkgen.bench.tuning.search import RELEASED, Tuning, read_sessions
+    from sdkgen.bench.tuning.run import Search
+    from sdkgen.bench.tuning.table import print_tuned
     from sdkgen.spec.registry import load_model
 
     if out is not None and out.is_dir():
@@ -61,53 +58,33 @@ def tune(
     spec, backends, chosen = load_model(model), parse_backends(backend), choose(runner)
     devices = select_devices(device)
     settings = Settings(sessions=sessions, runs=runs, warmup_seconds=warmup)
-    files = _convert_all(spec)
-    candidates = {label: candidate for label, (candidate, _) in files.items() if candidate is not None}
-    default = next(iter(candidates))
-    references = [label for label in (RELEASED,) if label in files]
-    tuning = Tuning(default, [label for label in candidates if label != default], references)
-    results = Store(store)
-    run_ids: list[str] = []
-    identities: dict[str, Identity] = {}
+    search = Search(spec, _convert_all(spec), devices, backends, threads, settings, chosen, Store(store))
+    finished = False
+    record = None
     try:
-        for number in range(1, rounds + 1):
-            labels = [*references, default, *tuning.active]
-            console.note(f"Round {number} of {rounds}: {len(labels) - len(references)} candidates")
-            # Each round begins elsewhere, so that nobody always comes first.
-            turned = labels[number % len(labels) :] + labels[: number % len(labels)]
-            cells = _cells(spec, {label: files[label] for label in turned}, backends, threads)
-            job = Bench(devices, cells, settings, chosen, results)
-            try:
-                live.run(job)
-            finally:
-                if job.run_id:
-                    run_ids.append(job.run_id)
-                    found = results.sessions([job.run_id])
-                    identities |= {one.identity.serial_hash: one.identity for one in found}
-                    tuning.add(read_sessions(found, number, spec.name))
-            failures = {one.cell.split(" on ")[0].removeprefix(f"{spec.name} "): one.error for one in job.problems}
-            if default not in tuning.measured:
-                raise next(iter(failures.values()), UsageError("the default was not measured", hint="Try again."))
-            tuning.drop_slower(number, {label: f"failed: {error.message}" for label, error in failures.items()})
-            if not tuning.active:
-                break
+        search.run(rounds)
+        finished = True
     finally:
-        versions = results.runs()[-1].versions if run_ids else {}
-        results.close()
-        record = None
-        if tuning.places:
-            record = tuned.describe(
-                tuning, candidates, spec, identities, runner=chosen.name, runs=run_ids, versions=versions
-            )
-            _show(record, json=json)
+        record = search.record()
+        search.store.close()
+        if record is not None and json:
+            console.print_json(record.model_dump(mode="json", exclude_none=True))
+        elif record is not None:
+            print_tuned(record, finished=finished)
     if out is not None and record is not None:
         tuned.write(record, out)
         console.note(f"Written: {out}. Build it: sdkgen build --target android --model {model} --tuned {out}")
+    print_problems(search.problems)
+    for place in search.missing:
+        console.warn(f"the choice does not count for {place.device} on the {place.backend}: the default failed there")
+    if search.problems or search.missing:
+        raise typer.Exit(1)
 
 
-def _convert_all(spec: ModelSpec) -> dict[str, tuple[Candidate | None, Path]]:
-    """Return the candidates and the released file with their files, by label: the default first, each file once."""
-    from sdkgen.bench.tuning.search import RELEASED, Candidate
+def _convert_all(spec: ModelSpec) -> Graphs:
+    """Return every graph of the model, the default first, each file once, and the released file."""
+    from sdkgen.bench.tuning.run import Graphs
+    from sdkgen.bench.tuning.search import Candidate
     from sdkgen.convert import convert
     from sdkgen.files import sha256_path
     from sdkgen.weights import fetch
@@ -117,77 +94,25 @@ def _convert_all(spec: ModelSpec) -> dict[str, tuple[Candidate | None, Path]]:
     except ImportError as error:
         raise MissingExtraError(error.name or "torch") from error
 
-    every = product(variants_of(spec), get_args(Layout), get_args(Precision), get_args(InputType))
-    files: dict[str, tuple[Candidate | None, Path]] = {}
-    seen: set[str] = set()
+    # Of each the default comes first.
+    ways = list(product(variants_of(spec), get_args(Layout), get_args(Precision), get_args(InputType)))
+    default = Candidate(*ways[0])
+    files: dict[str, tuple[Candidate, Path]] = {}
     with console.progress() as bars:
-        combinations = list(every)
-        task = bars.add_task("Converting", total=len(combinations))
-        for variant, layout, precision, input_type in combinations:
-            options: dict[str, Any] = {"variant": variant} if variant != combinations[0][0] else {}
-            options |= {"input_type": input_type} if input_type != "float" else {}
+        task = bars.add_task("Converting", total=len(ways))
+        for candidate in (Candidate(*way) for way in ways):
+            # What is the default is left out, so that the cache's keys are those of build and bench.
+            options: dict[str, Any] = {"variant": candidate.variant} if candidate.variant != default.variant else {}
+            options |= {"input_type": candidate.input_type} if candidate.input_type != default.input_type else {}
             try:
+                layout, precision = candidate.layout, candidate.precision
                 path = convert(spec, "tflite", precision=precision, layout=layout, **options).path
+                files.setdefault(sha256_path(path), (candidate, path))
             except metadata.PackageNotFoundError as error:
                 raise MissingExtraError(error.name or "torch") from error
-            digest = sha256_path(path)
-            if digest not in seen:
-                candidate = Candidate(variant, layout, precision, input_type)
-                files[candidate.label] = candidate, path
-            seen.add(digest)
+            except ConvertError as error:
+                if candidate == default:
+                    raise
+                console.note(f"{candidate.label} is no candidate: {error.message}")
             bars.advance(task)
-    released = fetch.path_of(spec)
-    if released is not None:
-        files[RELEASED] = None, released
-    return files
-
-
-def _cells(
-    spec: ModelSpec, files: dict[str, tuple[Candidate | None, Path]], backends: list[Backend], threads: int
-) -> list[Cell]:
-    from sdkgen.bench.plan import Cell
-
-    return [
-        Cell.of(
-            f"{spec.name} {label}",
-            path,
-            one,
-            threads if one == "cpu" else 1,
-            fp32=candidate is not None and candidate.precision == "fp32",
-        )
-        for label, (candidate, path) in files.items()
-        for one in backends
-    ]
-
-
-def _show(record: Tuned, *, json: bool) -> None:
-    if json:
-        console.print_json(record.model_dump(mode="json", exclude_none=True))
-        return
-    from rich.table import Table
-
-    for place in record.places:
-        name = place.identity.get("model") or place.identity.get("soc") or "device"
-        console.out.print(f"[bold]{console.safe(str(name))}[/], {place.backend}")
-        table = Table("candidate", "median ms", "to released", "to default", "95 % interval", "sessions", "", box=None)
-        for row in place.rows:
-            interval = row.to_default_interval
-            table.add_row(
-                row.candidate,
-                f"{row.median_ms:.3f}",
-                f"{row.to_released:.3f}" if row.to_released is not None else "–",
-                f"{row.to_default:.3f}",
-                f"{interval[0]:.3f}–{interval[1]:.3f}" if interval else "–",
-                str(row.sessions),
-                record.dropped.get(row.candidate, ""),
-            )
-        console.out.print(table)
-    failed = {label: why for label, why in record.dropped.items() if why.startswith(("failed", "not measured"))}
-    for label, why in failed.items():
-        console.note(f"{label}: {console.safe(why)}")
-    one = record.choice
-    name = f"{one.variant} {one.layout} {one.precision} {one.input}"
-    if record.is_default:
-        console.note(f"The default wins: nothing is certainly faster than {name}")
-    else:
-        console.note(f"The winner: {name}")
+    return Graphs(dict(files.values()), fetch.path_of(spec))

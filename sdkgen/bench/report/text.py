@@ -53,11 +53,12 @@ def print_runs(store: Store) -> None:
     console.out.print(table)
 
 
-def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, note: str) -> None:
-    """Print a table with a title above it and a note below; all text is escaped."""
+def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, note: str = "") -> None:
+    """Print a table with a title above it and a note below, if there is one; all text is escaped."""
     console.out.print(f"\n[bold]{console.safe(title)}[/]", soft_wrap=True)
     _print(headings, rows)
-    console.out.print(f"[dim]{console.safe(note)}[/]", soft_wrap=True)
+    if note:
+        console.out.print(f"[dim]{console.safe(note)}[/]", soft_wrap=True)
 
 
 def _print(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

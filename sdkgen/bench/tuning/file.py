@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
+
+from pydantic import ConfigDict
 
 from sdkgen import __version__
 from sdkgen.bench.devices.identity import Identity
-from sdkgen.bench.tuning.search import RELEASED, Candidate, Tuning
+from sdkgen.bench.tuning.search import RELEASED, Candidate, Place, Tuning
 from sdkgen.errors import UsageError
 from sdkgen.files import whole_file
 from sdkgen.formats import InputType, Layout, Precision
@@ -18,6 +20,17 @@ from sdkgen.spec.model import ModelSpec
 SCHEMA = 1
 
 
+class _Head(Strict):
+    """What any version of the file begins with."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    schema_version: int
+    sdkgen: str
+    model: str
+    target: str
+
+
 class Choice(Strict):
     """How the artifact is to be converted."""
 
@@ -25,6 +38,11 @@ class Choice(Strict):
     layout: Layout
     precision: Precision
     input: InputType
+
+    @property
+    def label(self) -> str:
+        """What tables call it."""
+        return Candidate(self.variant, self.layout, self.precision, self.input).label
 
 
 class Row(Strict):
@@ -42,7 +60,8 @@ class Row(Strict):
 class PlaceRecord(Strict):
     """A device and a backend, and what was measured there."""
 
-    backend: Literal["gpu", "cpu"]
+    device: str
+    backend: str
     identity: dict[str, str | int | bool]
     rows: tuple[Row, ...]
 
@@ -96,7 +115,7 @@ def describe(
     )
 
 
-def _place(tuning: Tuning, place: Any, identity: Identity) -> PlaceRecord:
+def _place(tuning: Tuning, place: Place, identity: Identity) -> PlaceRecord:
     rows = []
     for label in tuning.measured:
         ratio = tuning.ratio(label, tuning.default, place)
@@ -115,6 +134,7 @@ def _place(tuning: Tuning, place: Any, identity: Identity) -> PlaceRecord:
             )
     known = identity.model_dump(mode="json", exclude_none=True)
     return PlaceRecord(
+        device=place.device,
         backend=place.backend,
         identity={name: value for name, value in known.items() if isinstance(value, (str, int, bool))},
         rows=tuple(sorted(rows, key=lambda row: row.to_default)),
@@ -139,19 +159,19 @@ def read(path: Path, *, model: str, target: str) -> Tuned:
 
     Raises ``SpecError`` if it is no such file, ``UsageError`` with the reason if it was made for something else.
     """
-    tuned = read_toml(path, Tuned)
+    head = read_toml(path, _Head)  # first, as the rest of another version's may be anything
     faults = {
-        "model": (tuned.model, model),
-        "target": (tuned.target, target),
-        "sdkgen": (tuned.sdkgen, __version__),
-        "schema": (str(tuned.schema_version), str(SCHEMA)),
+        "model": (head.model, model),
+        "target": (head.target, target),
+        "sdkgen": (head.sdkgen, __version__),
+        "schema": (str(head.schema_version), str(SCHEMA)),
     }
     for what, (found, wanted) in faults.items():
         if found != wanted:
             raise UsageError(
                 f"the file was tuned for another {what}: {found}, not {wanted}",
                 context=str(path),
-                hint="Make one for this build: sdkgen tune --model MODEL --out FILE.",
+                hint=f"Make one for this build: sdkgen tune --model {model} --out FILE.",
                 reference="tuned-for-another",
             )
-    return tuned
+    return read_toml(path, Tuned)

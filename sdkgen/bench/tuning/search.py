@@ -55,6 +55,22 @@ class Measured(NamedTuple):
     median: float
 
 
+def label_of(row: str, model: str) -> str:
+    """Return a candidate's label from the name of its row in the store."""
+    return row.removeprefix(f"{model} ")
+
+
+def find_partial(sessions: Iterable[StoredSession], model: str) -> dict[str, str]:
+    """Return which candidates a backend took only a part of, by label, and how much it took."""
+    found: dict[str, str] = {}
+    for one in sessions:
+        placement = one.recording.placement
+        if one.status == "complete" and placement is not None and not placement.full:
+            share = f"{placement.delegated} of {placement.ops} operations" if placement.ops > 0 else "a part"
+            found[label_of(one.model, model)] = f"only {share} on the {one.backend} of {device_name(one)}"
+    return found
+
+
 def read_sessions(sessions: Iterable[StoredSession], round_number: int, model: str) -> list[Measured]:
     """Return what the complete sessions of a round measured; those that a backend ran in part only do not count."""
     found = []
@@ -63,8 +79,9 @@ def read_sessions(sessions: Iterable[StoredSession], round_number: int, model: s
         whole = one.recording.placement is None or one.recording.placement.full
         if one.status == "complete" and samples and whole:
             place = Place(one.identity.serial_hash, device_name(one), one.backend)
-            label = one.model.removeprefix(f"{model} ")
-            found.append(Measured(label, place, (round_number, one.number), float(np.median(samples))))
+            found.append(
+                Measured(label_of(one.model, model), place, (round_number, one.number), float(np.median(samples)))
+            )
     return found
 
 
