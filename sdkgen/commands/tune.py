@@ -39,9 +39,9 @@ def tune(
 ) -> None:
     """Measure every graph that a model can be converted to, and choose the fastest.
 
-    Variants, layouts, precisions and inputs take turns in rounds that drop what is clearly slower. A winner's ratio to
-    the default has a 95 % interval below one on every device; otherwise the default wins. What was measured before an
-    interrupt is kept.
+    Variants, layouts, precisions and inputs take turns in rounds that drop what is clearly slower. The best is measured
+    against the default once more: its ratio's 95 % interval must lie below one on every device, or the default wins.
+    What was measured before an interrupt is kept.
     """
     from sdkgen.bench.devices.select import parse_backends, select_devices
     from sdkgen.bench.plan import Settings

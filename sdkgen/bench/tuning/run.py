@@ -21,6 +21,9 @@ from sdkgen.bench.tuning.search import RELEASED, Candidate, Place, Tuning, find_
 from sdkgen.errors import SdkgenError
 from sdkgen.spec.model import ModelSpec
 
+CONFIRMING_SESSIONS = 2
+"""How many times the sessions of a round the confirmation has: it measures few candidates, and decides."""
+
 
 @dataclass(frozen=True)
 class Graphs:
@@ -65,26 +68,32 @@ class Search:
         Raises what kept the default from being measured, if that was so everywhere.
         """
         for number in range(1, rounds + 1):
-            labels = [*self.tuning.references, self.tuning.default, *self.tuning.active]
-            console.note(f"Round {number} of {rounds}: {len(labels) - len(self.tuning.references)} candidates")
-            # Each round begins elsewhere, so that nobody always comes first.
-            start = number % len(labels)
-            job = Bench(
-                self.devices, self._cells([*labels[start:], *labels[:start]]), self.settings, self.runner, self.store
-            )
-            found: list[StoredSession] = []
-            try:
-                live.run(job)
-            finally:
-                if job.run_id:
-                    found = self.store.sessions([job.run_id])
-                    self._take(job.run_id, found, number)
-            failures = find_partial(found, self.spec.name) | self._sort(job.problems)
+            console.note(f"Round {number} of {rounds}: {1 + len(self.tuning.active)} candidates")
+            failures = self._measure(number, self.settings)
             if not self.tuning.places:
                 raise self._why_not_the_default(failures)
             self.tuning.drop_slower(number, failures)
             if not self.tuning.active:
                 break
+        if self.tuning.begin_confirmation(rounds + 1):
+            console.note(f"Confirming {self.tuning.finalist}")
+            sessions = self.settings.sessions * CONFIRMING_SESSIONS
+            self._measure(rounds + 1, self.settings.model_copy(update={"sessions": sessions}))
+
+    def _measure(self, number: int, settings: Settings) -> dict[str, str]:
+        """Measure the references, the default and what is active; return why candidates failed, by label."""
+        labels = [*self.tuning.references, self.tuning.default, *self.tuning.active]
+        start = number % len(labels)  # each round begins elsewhere, so that nobody always comes first
+        cells = self._cells([*labels[start:], *labels[:start]])
+        job = Bench(self.devices, cells, settings, self.runner, self.store)
+        found: list[StoredSession] = []
+        try:
+            live.run(job)
+        finally:
+            if job.run_id:
+                found = self.store.sessions([job.run_id])
+                self._take(job.run_id, found, number)
+        return find_partial(found, self.spec.name) | self._sort(job.problems)
 
     @property
     def missing(self) -> list[Place]:

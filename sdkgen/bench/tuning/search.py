@@ -4,6 +4,9 @@ Every candidate is measured in turn with the others, session by session, so that
 conditions: a ratio is that of two session medians of one turn, and its interval a bootstrap over the turns. A round
 drops what is clearly slower than the best so far, and of the rest the slower half (successive halving: Jamieson and
 Talwalkar 2016, arXiv 1502.07943). The default and the released file stay, since every ratio is to one of them.
+
+The best of many looks better than it is on the very turns that it was chosen by. So the best after the last round, the
+finalist, is measured against the default once more, and those turns alone decide whether it is certainly faster.
 """
 
 from __future__ import annotations
@@ -94,6 +97,10 @@ class Tuning:
     references: Sequence[str] = (RELEASED,)
     dropped: dict[str, str] = field(default_factory=dict)
     """Why a candidate is no longer measured, by its label."""
+    finalist: str | None = None
+    """The best after the last round, if that is not the default."""
+    confirmation: int | None = None
+    """The number of the round that decides on the finalist."""
     _medians: dict[tuple[str, Place], dict[tuple[int, int], float]] = field(default_factory=dict)
 
     @property
@@ -112,9 +119,14 @@ class Tuning:
             self._medians.setdefault((one.label, one.place), {})[one.turn] = one.median
 
     def ratio(self, label: str, other: str, place: Place) -> statistics.Interval | None:
-        """Return how long ``label`` takes relative to ``other``, paired by turn; None if they share no turn."""
+        """Return how long ``label`` takes relative to ``other``, paired by turn; None if they share no turn.
+
+        Where both are in the round of the confirmation, only its turns count.
+        """
         mine, theirs = self._medians.get((label, place), {}), self._medians.get((other, place), {})
-        pairs = [mine[turn] / theirs[turn] for turn in sorted(mine.keys() & theirs.keys())]
+        shared = sorted(mine.keys() & theirs.keys())
+        confirmed = [turn for turn in shared if turn[0] == self.confirmation]
+        pairs = [mine[turn] / theirs[turn] for turn in confirmed or shared]
         return statistics.interval_of(pairs) if pairs else None
 
     def median(self, label: str, place: Place) -> float:
@@ -156,10 +168,26 @@ class Tuning:
         self.dropped.pop(self.default, None)
         self.active = [label for label in left if label not in self.dropped]
 
+    def begin_confirmation(self, round_number: int) -> bool:
+        """Let the best candidate be measured against the default once more; return False if the default is the best."""
+        best, *_ = self.ranked()
+        self.finalist = best if best != self.default else None
+        self.dropped |= {label: "not the best after the last round" for label in self.active if label != self.finalist}
+        self.active = [self.finalist] if self.finalist else []
+        self.confirmation = round_number if self.finalist else None
+        return self.finalist is not None
+
     def choice(self) -> str:
-        """Return the best candidate, or the default unless the best is certainly faster everywhere."""
-        for label in self.ranked():
-            ratios = [self.ratio(label, self.default, place) for place in self.places]
-            if label == self.default or all(r is not None and r.high is not None and r.high < 1 for r in ratios):
-                return label
-        return self.default
+        """Return the finalist if the confirmation shows it certainly faster everywhere, else the default."""
+        if self.finalist is None:
+            return self.default
+        for place in self.places:
+            ratio = self.ratio(self.finalist, self.default, place)
+            if ratio is None or ratio.high is None or ratio.high >= 1 or not self._is_confirmed(place):
+                return self.default
+        return self.finalist
+
+    def _is_confirmed(self, place: Place) -> bool:
+        """Tell whether finalist and default were both measured in the round of the confirmation."""
+        turns = [self._medians.get((label, place), {}).keys() for label in (self.finalist or "", self.default)]
+        return any(turn[0] == self.confirmation for turn in turns[0] & turns[1])

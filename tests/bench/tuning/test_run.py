@@ -132,6 +132,7 @@ def test_what_the_store_holds_decides(store: Store, tmp_path: Path, monkeypatch:
         sorted({RELEASED, DEFAULT.label, FOLDED.label}),
     ]
     assert len({labels[0] for labels in lab.order}) > 1  # each round begins elsewhere
+    assert len(store.sessions(record.runs[-1:])) == 3 * 10  # the confirmation: three files, twice the sessions
 
 
 def test_a_candidate_that_a_device_refuses_is_dropped_with_its_reason_and_is_no_fault(
@@ -171,7 +172,7 @@ def test_a_device_that_fails_is_a_problem_and_the_others_decide(
     record = made.record()
     assert record is not None
     assert [place.device for place in record.places] == ["Maker P #aaaa"]
-    assert [one.error for one in made.problems] == [gone]
+    assert {one.error for one in made.problems} == {gone}
 
 
 def test_where_the_default_does_not_run_no_choice_counts(
