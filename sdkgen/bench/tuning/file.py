@@ -171,7 +171,9 @@ def read(path: Path, *, model: str, target: str) -> Tuned:
             raise UsageError(
                 f"the file was tuned for another {what}: {found}, not {wanted}",
                 context=str(path),
-                hint=f"Make one for this build: sdkgen tune --model {model} --out FILE.",
+                hint="sdkgen tune measures for Android: leave out --tuned."
+                if what == "target"
+                else f"Make one for this build: sdkgen tune --model {model} --out FILE.",
                 reference="tuned-for-another",
             )
     return read_toml(path, Tuned)

@@ -164,9 +164,10 @@ def test_a_file_for_something_else_is_refused_with_the_reason(tmp_path: Path) ->
     with pytest.raises(UsageError, match="another model: blazeface-front, not blazeface-back") as caught:
         read(path, model="blazeface-back", target="android")
     assert caught.value.reference == "tuned-for-another"
-    with pytest.raises(UsageError, match="another target"):
+    with pytest.raises(UsageError, match="another target") as other:
         read(path, model="blazeface-front", target="ios")
-    path.write_text(path.read_text().replace('sdkgen = "0', 'sdkgen = "9', 1))
+    assert "leave out --tuned" in other.value.hint
+    path.write_text(path.read_text().replace('sdkgen = "0', 'of_another_version = 1\nsdkgen = "9', 1))
     with pytest.raises(UsageError, match="another sdkgen"):
         read(path, model="blazeface-front", target="android")
     path.write_text("model = 3\n")
