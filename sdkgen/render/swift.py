@@ -41,8 +41,9 @@ _KEYWORDS = frozenset(
 
 _TYPES = frozenset(
     """
-    ActiveComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark FaceLandmarks
-    FaceTracker FrameDetections ModelPrecision RotatedRect Smoothing TrackedFace TrackedFrame VideoFrame
+    ActiveComputeUnits ComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark
+    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision RotatedRect Smoothing TrackedFace
+    TrackedFrame VideoFrame
     """.split()
 )
 """Public types of the package: a module named as one of its types breaks the interface of a framework."""

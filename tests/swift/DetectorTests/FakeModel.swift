@@ -16,6 +16,13 @@ final class FakeModel: @unchecked Sendable {
     var logitError: (MLModelConfiguration) -> Float = { _ in 0 }
     var loadFails: (MLModelConfiguration) -> Bool = { _ in false }
     var predictionFails = false
+    /// Whether a run on these units fails, as on the GPU in the background.
+    var failsOn: (MLModelConfiguration) -> Bool = { _ in false }
+    /// Whether a run ends well without having computed anything.
+    var writesNothing = false
+    /// How long a run takes on a clock that only runs move.
+    var seconds: (MLModelConfiguration) -> Double = { _ in 0 }
+    private(set) var clock = 0.0
     var refusesBackings = false
     var weightsSHA256 = ModelSpecification.shipped.weightsSHA256
     var inputWidth = ModelSpecification.shipped.input.width
@@ -37,7 +44,9 @@ final class FakeModel: @unchecked Sendable {
             if loadFails(configuration) { throw Failure() }
             let error = logitError(configuration)
             return StubModel(description: description) { [self] input, options in
-                try predict(input, options, error)
+                clock += seconds(configuration)
+                if failsOn(configuration) { throw Failure() }
+                return try predict(input, options, error)
             }
         }
         MLModel.stubCompile = { package in
@@ -73,6 +82,9 @@ final class FakeModel: @unchecked Sendable {
             predictions[start + BoxNumbers.count] += error
         }
         answer.write(predictions)
+        if writesNothing, !options.outputBackings.isEmpty {
+            return try Features(options)
+        }
         return try Features(answer, options, padding: padding, type: outputType)
     }
 
@@ -105,6 +117,11 @@ final class Features: MLFeatureProvider {
             }
         }
         self.arrays = arrays
+    }
+
+    /// The memory given, as it was.
+    init(_ options: MLPredictionOptions) throws {
+        arrays = options.outputBackings.compactMapValues { $0 as? MLMultiArray }
     }
 
     var featureNames: Set<String> { Set(arrays.keys) }
@@ -143,10 +160,10 @@ func makeDetector(
 }
 
 extension ModelStore {
-    static func temporary(resources: URL? = nil) -> ModelStore {
+    static func temporary(resources: URL? = nil, device: Device = .test()) -> ModelStore {
         let cache = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         return ModelStore(
-            resources: resources ?? ModelStore.shipped.resources, cache: cache)
+            resources: resources ?? ModelStore.shipped.resources, cache: cache, device: device)
     }
 
     /// A copy of the resources that a test may damage.
@@ -155,6 +172,15 @@ extension ModelStore {
         try FileManager.default.copyItem(at: ModelStore.shipped.resources, to: copy)
         try damage(copy)
         return .temporary(resources: copy)
+    }
+}
+
+extension Device {
+    /// A phone whose clock a test moves.
+    static func test(
+        isSimulator: Bool = false, system: String = "1", now: @escaping @Sendable () -> Double = { 0 }
+    ) -> Device {
+        Device(isSimulator: isSimulator, system: system, now: now)
     }
 }
 

@@ -52,16 +52,29 @@ final class StreamTests: XCTestCase {
         await expect("wrongRunningMode") { _ = try await live.detect(pixelBuffer(), timestamp: 1) }
     }
 
-    func testErrorsEndTheStream() async throws {
+    func testFramesThatFailAreReportedAndSkipped() async throws {
         for mode in [FaceDetector.RunningMode.video, .liveStream] {
             let detector = try await makeDetector(FakeModel(), .init(runningMode: mode))
             let (frames, camera) = AsyncStream.makeStream(of: VideoFrame.self)
             var iterator = detector.detections(in: frames).makeAsyncIterator()
             camera.yield(frame(3))
             _ = try await iterator.next()
-            camera.yield(frame(2))
-            await expect("timestampNotRising") { _ = try await iterator.next() }
-            camera.yield(frame(4))
+            for time in [3.0, 2] {
+                camera.yield(frame(time))
+                let late = try await iterator.next()
+                XCTAssertEqual(late?.failure, .timestampNotRising(previous: 3, given: time))
+                XCTAssertEqual(late?.faces, [])
+                XCTAssertEqual(late?.imageSize, CGSize(width: 64, height: 48))
+            }
+            // Time went back: this frame begins another video.
+            camera.yield(frame(1))
+            let next = try await iterator.next()
+            XCTAssertNil(next?.failure)
+            XCTAssertEqual(next?.faces.count, 1)
+            camera.yield(VideoFrame(pixelBuffer(8, 8, 0x7834_3230), timestamp: 5))
+            let unreadable = try await iterator.next()
+            XCTAssertEqual(unreadable?.failure, .unsupportedPixelFormat(format: 0x7834_3230))
+            camera.yield(frame(6))
             await detector.close()
             await expect("closed") { _ = try await iterator.next() }
         }

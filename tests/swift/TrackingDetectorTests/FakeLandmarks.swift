@@ -18,6 +18,8 @@ final class FakeLandmarks: @unchecked Sendable {
     var predictionFails = false
     var weightsSHA256 = LandmarkSpecification.shipped.weightsSHA256
     private(set) var loaded: [MLModelConfiguration] = []
+    /// Called before each run.
+    var onRun: () -> Void = {}
     private(set) var runs = 0
     private(set) var lastInput: [UInt8] = []
     private var golden: LandmarkSelfTest?
@@ -53,6 +55,7 @@ final class FakeLandmarks: @unchecked Sendable {
         _ input: any MLFeatureProvider, _ options: MLPredictionOptions, _ error: Float
     ) throws -> any MLFeatureProvider {
         runs += 1
+        onRun()
         if predictionFails { throw FakeModel.Failure() }
         let plane = input.featureValue(for: specification.input.name)!.imageBufferValue!.stubPlanes[0]
         lastInput = Array(UnsafeRawBufferPointer(start: plane.base, count: plane.bytesPerRow * plane.rows))

@@ -42,16 +42,30 @@ final class TrackStreamTests: XCTestCase {
         XCTAssertEqual(counters.droppedFrames, 0)
     }
 
-    func testErrorsEndTheStream() async throws {
+    func testFramesThatFailAreReportedAndSkipped() async throws {
         for mode in FaceTracker.RunningMode.allCases {
             let tracker = try await makeTracker(FakeLandmarks(), .init(runningMode: mode))
             let (frames, camera) = AsyncStream.makeStream(of: VideoFrame.self)
             var iterator = tracker.trackedFrames(in: frames).makeAsyncIterator()
             camera.yield(frame(3))
             _ = try await iterator.next()
-            camera.yield(frame(2))
-            await expect("timestampNotRising") { _ = try await iterator.next() }
-            camera.yield(frame(4))
+            for time in [3.0, 2] {
+                camera.yield(frame(time))
+                let late = try await iterator.next()
+                XCTAssertEqual(late?.failure, .timestampNotRising(previous: 3, given: time))
+                XCTAssertEqual(late?.faces, [])
+                XCTAssertEqual(late?.lost, time < 3 ? [1] : [])
+                XCTAssertEqual(late?.imageSize, CGSize(width: 64, height: 48))
+            }
+            // Time went back: this frame begins another video.
+            camera.yield(frame(1))
+            let next = try await iterator.next()
+            XCTAssertNil(next?.failure)
+            XCTAssertEqual(next?.faces.count, 1)
+            camera.yield(VideoFrame(pixelBuffer(8, 8, 0x7834_3230), timestamp: 5))
+            let unreadable = try await iterator.next()
+            XCTAssertEqual(unreadable?.failure, .unsupportedPixelFormat(format: 0x7834_3230))
+            camera.yield(frame(6))
             await tracker.close()
             await expect("closed") { _ = try await iterator.next() }
         }

@@ -181,15 +181,66 @@ final class TrackTests: XCTestCase {
     func testEachModelHasItsOwnLadder() async throws {
         let fake = FakeLandmarks()
         fake.logitError = { $0.computeUnits == .cpuOnly ? 0 : .nan }
-        let tracker = try await makeTracker(fake)
+        let tracker = try await makeTracker(fake, .init(computeUnits: .cpuAndGPU))
         XCTAssertEqual(tracker.detectorComputeUnits.units, .cpuAndGPU)
         XCTAssertEqual(tracker.landmarkComputeUnits.units, .cpuOnly)
-        XCTAssertEqual(tracker.landmarkComputeUnits.rejections.count, 3)
+        XCTAssertEqual(tracker.landmarkComputeUnits.rejections.count, 5)
         fake.logitError = { _ in 1 }
         await expect("selfTestFailed") { _ = try await makeTracker(fake) }
         fake.logitError = { _ in 0 }
         fake.weightsSHA256 = "0"
         await expect("modelHashMismatch") { _ = try await makeTracker(fake) }
+    }
+
+    func testModelsStartAtTheSameTime() async throws {
+        let fake = FakeLandmarks()
+        let (detector, landmarker) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+        let haveMet = Shared(true)
+        func meet(_ mine: DispatchSemaphore, _ other: DispatchSemaphore) {
+            mine.signal()
+            if other.wait(timeout: .now() + 10) == .timedOut { haveMet.value = false }
+        }
+        fake.detector.failsOn = { _ in
+            meet(detector, landmarker)
+            return false
+        }
+        fake.onRun = { meet(landmarker, detector) }
+        _ = try await makeTracker(fake, .init(computeUnits: .cpuOnly))
+        XCTAssertTrue(haveMet.value)
+    }
+
+    func testResetAndUpdateBeginAnew() async throws {
+        let tracker = try await makeTracker(FakeLandmarks())
+        _ = try await tracker.track(pixelBuffer(), timestamp: 9)
+        await tracker.reset()
+        let first = try await tracker.track(pixelBuffer(), timestamp: 1)
+        XCTAssertEqual(first.faces.map(\.state), [.detected])
+        XCTAssertNotNil(first.durations)
+        try await tracker.update(minimumScore: 0.6)
+        let second = try await tracker.track(pixelBuffer(), timestamp: 2)
+        XCTAssertEqual(second.faces.map(\.state), [.tracked])
+        try await tracker.update(maximumFaces: 2)
+        let third = try await tracker.track(pixelBuffer(), timestamp: 3)
+        XCTAssertEqual(third.faces.map(\.state), [.detected])
+        await expect("invalidConfiguration") { try await tracker.update(maximumFaces: 0) }
+        let counters = await tracker.counters
+        XCTAssertEqual(counters, FaceTracker.Counters(frames: 4, detectorRuns: 3, droppedFrames: 0))
+    }
+
+    func testTrackerThatStartedInTheBackgroundLooksAgain() async throws {
+        let fake = FakeLandmarks()
+        fake.detector.failsOn = { $0.computeUnits == .cpuAndGPU }
+        let tracker = try await makeTracker(fake, .init(computeUnits: .cpuAndGPU))
+        XCTAssertEqual(tracker.detectorComputeUnits.units, .cpuAndNeuralEngine)
+        _ = try await tracker.track(pixelBuffer(), timestamp: 1)
+        fake.detector.failsOn = { _ in false }
+        let loaded = fake.loaded.count
+        NotificationCenter.default.post(
+            name: Notification.Name("UIApplicationDidBecomeActiveNotification"), object: nil)
+        await until { tracker.detectorComputeUnits.units == .cpuAndGPU }
+        XCTAssertEqual(fake.loaded.count, loaded, "the landmark model runs where it should")
+        let next = try await tracker.track(pixelBuffer(), timestamp: 2)
+        XCTAssertEqual(next.faces.map(\.track), [1])
     }
 
     func testMissingAndDamagedResources() async throws {

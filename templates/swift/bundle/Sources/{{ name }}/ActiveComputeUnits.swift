@@ -18,14 +18,14 @@ public struct ActiveComputeUnits: Sendable, Hashable {
     public let precision: ModelPrecision
     /// Whether the GPU may also add up in half precision, which is faster.
     public let allowsLowPrecisionAccumulation: Bool
-    /// The faster ways that were tried before, and why each was not taken.
+    /// The other ways that were tried, at this start or an earlier one, and why each was not taken.
     public let rejections: [Rejection]
 
     /// Why the model runs on these units, in a sentence.
     public var reason: String {
         let passed = "\(setup) passed the self-test"
         guard !rejections.isEmpty else { return "\(passed), as asked for." }
-        return "\(passed); before it, " + rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
+        return "\(passed); not taken, " + rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
     }
 
     var setup: String {

@@ -1,4 +1,3 @@
-import CoreML
 import ImageIO
 
 extension FaceDetector {
@@ -17,10 +16,10 @@ extension FaceDetector {
         /// How frames reach the detector.
         public var runningMode: RunningMode
 
-        /// Where Core ML may run the model. The default is CPU and GPU, that is Metal.
+        /// Where the model may run; the default is whatever is fastest on the device.
         ///
         /// What it runs on in the end is in ``FaceDetector/activeComputeUnits``.
-        public var computeUnits: MLComputeUnits
+        public var computeUnits: ComputeUnits
 
         /// The lowest score of a face, from 0 to 1.
         public var minimumScore: Float
@@ -42,7 +41,7 @@ extension FaceDetector {
         /// Makes a configuration; the thresholds default to the model's own.
         public init(
             runningMode: RunningMode = .image,
-            computeUnits: MLComputeUnits = .cpuAndGPU,
+            computeUnits: ComputeUnits = .automatic,
             minimumScore: Float = Self.defaultMinimumScore,
             blendingIoU: Float = Self.defaultBlendingIoU,
             maximumFaces: Int? = nil,

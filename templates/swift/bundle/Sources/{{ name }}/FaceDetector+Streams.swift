@@ -1,4 +1,5 @@
 import CoreGraphics
+import CoreVideo
 import Foundation
 
 extension FaceDetector {
@@ -14,11 +15,15 @@ extension FaceDetector {
     /// }
     /// ```
     ///
-    /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be searched
-    /// (`.wrongRunningMode` in the mode `.image`), and whatever `frames` throws.
+    /// A frame that cannot be searched has no faces and says why in ``FrameDetections/failure``: so do all frames in the
+    /// background while the model runs on the GPU. After a timestamp that goes back the next frame begins a new video.
+    ///
+    /// The loop ends with the frames. It throws `FaceDetectorError.wrongRunningMode` in the mode `.image` and `.closed`
+    /// after ``close()``, and whatever `frames` throws.
     ///
     /// In the mode `.liveStream` leaving the loop, by `break` or by an error, also ends `frames` if it is an `AsyncStream`:
-    /// make a new one for the next loop.
+    /// make a new one for the next loop. Give it the buffering policy `.bufferingNewest(1)`: frames that wait keep the
+    /// camera's buffers.
     ///
     /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
     public nonisolated func detections<Frames>(in frames: Frames) -> Detections<Frames> {
@@ -60,12 +65,14 @@ extension FaceDetector {
                         detail: "detections(in:) is for the modes .video and .liveStream; this detector's is .image.")
                 }
                 guard let (frame, dropped) = try await source?.next() else { return nil }
-                let found = try await detector.search(frame)
+                let (found, failure) = try await detector.searchInStream(frame)
                 return FrameDetections(
-                    faces: found.faces,
-                    imageSize: found.imageSize,
+                    faces: found?.faces ?? [],
+                    imageSize: found?.imageSize ?? frame.uprightSize(detector.configuration),
                     timestamp: frame.timestamp,
-                    droppedFrames: dropped
+                    droppedFrames: dropped,
+                    durations: found?.durations,
+                    failure: failure
                 )
             }
         }
@@ -82,4 +89,31 @@ public struct FrameDetections: Sendable, Equatable {
     public let timestamp: TimeInterval?
     /// How many frames were dropped since the stream began, because newer ones came before they could be searched.
     public let droppedFrames: Int
+    /// How long the frame took; nil if it could not be searched.
+    public let durations: FrameDurations?
+    /// Why the frame could not be searched; nil if it was.
+    public let failure: FaceDetectorError?
+}
+
+extension FaceDetector {
+    /// Searches a frame of a stream: what concerns this frame alone does not end the stream.
+    fileprivate func searchInStream(_ frame: VideoFrame) throws -> (Pipeline.Found?, FaceDetectorError?) {
+        do {
+            var found = try search(frame)
+            found.durations.endToEnd = frame.arrival.duration(to: .now)
+            return (found, nil)
+        } catch let error as FaceDetectorError where error.concernsOneFrame {
+            if error.isStepBack { reset() }
+            return (nil, error)
+        }
+    }
+}
+
+extension VideoFrame {
+    /// The size in pixels once upright.
+    func uprightSize(_ configuration: FaceDetector.Configuration) -> CGSize {
+        let (width, height) = (CVPixelBufferGetWidth(pixelBuffer), CVPixelBufferGetHeight(pixelBuffer))
+        let turned = configuration.frameOrientation(orientation).swapsSides
+        return turned ? CGSize(width: height, height: width) : CGSize(width: width, height: height)
+    }
 }

@@ -6,25 +6,38 @@ import ImageIO
 /// Finds faces in images, videos and camera streams.
 ///
 /// Make one detector and keep it: making it loads the model, runs it once so that the first frame is not slow, and
-/// compares the result with a golden one that ships with the package. If the compute units give wrong results, the
-/// detector steps down to safer ones; ``activeComputeUnits`` says what it runs on, and why.
+/// compares the result with a golden one that ships with the package. If compute units give wrong results, others are
+/// taken; ``activeComputeUnits`` says what it runs on, and why.
 ///
 /// ```swift
 /// let detector = try await FaceDetector()
 /// let faces = try await detector.detect(pixelBuffer)
 /// ```
 ///
-/// A detector is an actor: use it from any task; calls are served one after the other. It needs no locks, and
-/// allocates nothing for a frame but the faces it returns. Every error it throws is a `FaceDetectorError`.
+/// A detector is an actor with a queue of its own: use it from any task; calls are served one after the other, and none
+/// blocks Swift's own threads. The errors it throws are `FaceDetectorError`s.
 public actor FaceDetector {
-    /// What the detector was made with.
-    public nonisolated let configuration: Configuration
+    /// What the detector was made with, and what ``update(minimumScore:maximumFaces:)`` has changed since.
+    public nonisolated var configuration: Configuration { currentConfiguration.value }
 
     /// What the model runs on, and why.
-    public nonisolated let activeComputeUnits: ActiveComputeUnits
+    ///
+    /// That changes where the units fail, as the GPU does in the background: when the app is active again, the detector looks
+    /// for units anew.
+    public nonisolated var activeComputeUnits: ActiveComputeUnits { currentUnits.value }
 
+    /// The detector's own queue.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private nonisolated let executor = QueueExecutor(label: "FaceDetector")
+    private nonisolated let currentConfiguration: Shared<Configuration>
+    private nonisolated let currentUnits: Shared<ActiveComputeUnits>
+    private let store: ModelStore
+    private var model: StartedModel?
     private var pipeline: Pipeline?
     private var timestamps = TimestampOrder()
+    private var isRestarting = false
+    private var observer: ActivationObserver?
 
     /// Makes a detector: loads the model, warms it up and tests it.
     ///
@@ -39,10 +52,15 @@ public actor FaceDetector {
 
     init(configuration: Configuration, store: ModelStore) async throws {
         try configuration.validate()
-        let foothold = try await ModelLadder.detector(store, configuration.computeUnits).climbDown()
-        self.configuration = configuration
-        activeComputeUnits = foothold.active
-        pipeline = Pipeline(runner: foothold.runner, options: configuration.postprocessing)
+        let model = try await ModelWorker().start { try .detector(store, configuration.computeUnits) }
+        self.store = store
+        currentConfiguration = Shared(configuration)
+        currentUnits = Shared(model.active)
+        self.model = model
+        pipeline = Pipeline(runner: model.runner, options: configuration.postprocessing)
+        observer = ActivationObserver { [weak self] in
+            Task { [weak self] in await self?.restart() }
+        }
     }
 
     /// Returns the faces in a frame, best first.
@@ -81,6 +99,26 @@ public actor FaceDetector {
         }
     }
 
+    /// Changes what counts as a face, from the next frame on; what is not given stays.
+    ///
+    /// - Parameters:
+    ///   - minimumScore: The lowest score of a face, from 0 to 1.
+    ///   - maximumFaces: The most faces to return; `.some(nil)` returns all.
+    /// - Throws: `FaceDetectorError.invalidConfiguration`; nothing changes then.
+    public func update(minimumScore: Float? = nil, maximumFaces: Int?? = nil) throws {
+        var changed = configuration
+        if let minimumScore { changed.minimumScore = minimumScore }
+        if let maximumFaces { changed.maximumFaces = maximumFaces }
+        try changed.validate()
+        currentConfiguration.value = changed
+        pipeline?.use(changed.postprocessing)
+    }
+
+    /// Forgets the timestamps so far: the next frame may be that of another video.
+    public func reset() {
+        timestamps = TimestampOrder()
+    }
+
     /// Releases the model and all memory.
     ///
     /// Calls that come later throw `FaceDetectorError.closed`.
@@ -88,10 +126,25 @@ public actor FaceDetector {
     /// Not needed where the detector itself goes away.
     public func close() {
         pipeline = nil
+        model = nil
+        observer = nil
+    }
+
+    /// Starts the model anew if its units failed, or if better ones did when it was started.
+    func restart() async {
+        guard let failed = model, failed.mayImprove, !isRestarting else { return }
+        isRestarting = true
+        defer { isRestarting = false }
+        let (store, units) = (store, configuration.computeUnits)
+        let started = try? await ModelWorker().start { try .detector(store, units) }
+        guard let started, model != nil else { return }
+        model = started
+        currentUnits.value = started.active
+        pipeline = Pipeline(runner: started.runner, options: configuration.postprocessing)
     }
 
     /// Searches a frame in any running mode.
-    func search(_ frame: VideoFrame) throws -> (faces: [Face], imageSize: CGSize) {
+    func search(_ frame: VideoFrame) throws -> Pipeline.Found {
         let pipeline = try openPipeline()
         if configuration.runningMode != .image { try timestamps.accept(frame.timestamp) }
         return try frame.pixelBuffer.withPixelView { view in

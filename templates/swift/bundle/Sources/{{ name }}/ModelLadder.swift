@@ -1,93 +1,192 @@
 import CoreML
 import Foundation
 
-/// Finds the fastest way to run the model that gives right results.
+/// A model that gives right results.
 ///
-/// The rungs, fastest first: half precision with half-precision sums on the GPU, half precision, single precision
-/// where the package holds such a model, and the CPU alone. Each is held to the golden input; that run is also the
-/// warm-up.
-struct ModelLadder {
-    private struct Rung {
+/// It is made for one detector, which takes it over whole: nobody else keeps a reference to the runner, so it may cross
+/// to the detector's actor.
+struct StartedModel: @unchecked Sendable {
+    let runner: ModelRunner
+    let active: ActiveComputeUnits
+    /// Whether faster units failed to run the model, as the GPU does while the app is in the background.
+    let isProvisional: Bool
+
+    /// Whether another start may find better units.
+    var mayImprove: Bool { isProvisional || runner.hasFailed }
+}
+
+/// Finds the units that run the model fastest and give right results.
+///
+/// The rungs: half precision with half-precision sums on the GPU, half precision, single precision where the package
+/// holds such a model, the Neural Engine, and the CPU alone. Each is held to the golden input; that run is also the
+/// warm-up. The first that passes is taken, or the fastest where the app asks for that.
+struct ModelLadder: Sendable {
+    struct Rung: Sendable {
         let resource: ModelSpecification.Resource
         let units: MLComputeUnits
         let allowsLowPrecisionAccumulation: Bool
+
+        var setup: String {
+            let accumulation = allowsLowPrecisionAccumulation ? " with float16 accumulation" : ""
+            return "\(units.name), \(resource.precision.rawValue)\(accumulation)"
+        }
+
+        func makeConfiguration() -> MLModelConfiguration {
+            let configuration = MLModelConfiguration()
+            configuration.computeUnits = units
+            configuration.allowLowPrecisionAccumulationOnGPU = allowsLowPrecisionAccumulation
+            return configuration
+        }
     }
 
-    /// A model that gives right results. It is made for one detector, which takes it over whole: nobody else keeps a
-    /// reference to the runner, so it may cross to the detector's actor.
-    struct Foothold: @unchecked Sendable {
-        let runner: ModelRunner
-        let active: ActiveComputeUnits
+    /// What one walk down the ladder has come to.
+    private struct Walk {
+        var rejections: [ActiveComputeUnits.Rejection] = []
+        var hasRun = false
+        var hasFailedToRun = false
+
+        mutating func reject(_ rung: Rung, _ reason: String) {
+            rejections.append(.init(setup: rung.setup, reason: reason))
+        }
     }
 
     let store: ModelStore
     let model: any ConvertedModel
     let goldenInput: any GoldenInput
-    let requested: MLComputeUnits
+    let requested: ComputeUnits
 
     /// The ladder of the detector's model.
     ///
     /// - Throws: `FaceDetectorError.resourceMissing` or `.resourceDamaged` if its golden input cannot be had.
-    static func detector(_ store: ModelStore, _ requested: MLComputeUnits) throws -> ModelLadder {
+    static func detector(_ store: ModelStore, _ requested: ComputeUnits) throws -> ModelLadder {
         let model = ModelSpecification.shipped
         let goldenInput = try SelfTest(store.data(SelfTest.fileName), specification: model)
         return ModelLadder(store: store, model: model, goldenInput: goldenInput, requested: requested)
     }
 
-    /// Returns the model on the first rung that holds.
+    /// Returns the model, started on the rung that an earlier start took, else on one that is found now.
     ///
-    /// - Throws: `FaceDetectorError.selfTestFailed` if none does, `.resourceDamaged` if the model can be loaded on none,
-    ///   and at once if a resource is missing or not the one this package was generated with.
-    func climbDown() async throws -> Foothold {
-        var rejections: [ActiveComputeUnits.Rejection] = []
-        var hasRun = false
-        for rung in rungs {
-            let active = ActiveComputeUnits(
-                units: rung.units,
-                precision: rung.resource.precision,
-                allowsLowPrecisionAccumulation: rung.allowsLowPrecisionAccumulation,
-                rejections: rejections
-            )
-            do {
-                let loaded = try await store.load(rung.resource, of: model, configuration(of: rung))
-                let runner = try ModelRunner(loaded, model)
-                try runner.writeInput { goldenInput.picture.write(into: $0, bytesPerRow: $1) }
-                try runner.runFirst()
-                hasRun = true
-                let outcome = goldenInput.compare(runner.outputs)
-                if outcome.hasPassed { return Foothold(runner: runner, active: active) }
-                rejections.append(.init(setup: active.setup, reason: "wrong results, \(outcome.summary)"))
-            } catch let error as FaceDetectorError where error.mayDependOnComputeUnits {
-                rejections.append(.init(setup: active.setup, reason: error.localizedDescription))
+    /// - Throws: `FaceDetectorError.selfTestFailed` if it gives right results on none, `.resourceDamaged` if it can be loaded
+    ///   on none, and at once if a resource is missing or not the one this package was generated with.
+    func start(on worker: isolated ModelWorker) async throws -> StartedModel {
+        if let kept = store.journal.outcome(outcomeKey), let rung = rungs.first(where: { $0.setup == kept.setup }) {
+            var walk = Walk()
+            if let runner = try await attempt(rung, &walk, on: worker) {
+                let rejections = kept.rejections.map {
+                    ActiveComputeUnits.Rejection(setup: $0.setup, reason: $0.reason)
+                }
+                return started(runner, rung, rejections, isProvisional: false)
+            }
+            if !walk.hasFailedToRun { store.journal.keep(nil, outcomeKey) }
+        }
+        return try await search(on: worker)
+    }
+
+    private func search(on worker: isolated ModelWorker) async throws -> StartedModel {
+        var walk = Walk()
+        var passed: [(rung: Rung, runner: ModelRunner)] = []
+        for rung in rungs where !passed.contains(where: { $0.rung.units == rung.units }) {
+            guard let runner = try await attempt(rung, &walk, on: worker) else { continue }
+            passed.append((rung, runner))
+            if requested != .automatic { break }
+        }
+        guard !passed.isEmpty else {
+            let detail = walk.rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
+            if walk.hasRun { throw FaceDetectorError.selfTestFailed(detail: detail) }
+            throw FaceDetectorError.resourceDamaged(name: model.resources[0].name, detail: detail)
+        }
+        let best = fastest(of: passed, &walk)
+        if !walk.hasFailedToRun {
+            let rejections = walk.rejections.map {
+                StartJournal.Outcome.Rejection(setup: $0.setup, reason: $0.reason)
+            }
+            store.journal.keep(.init(setup: best.rung.setup, rejections: rejections), outcomeKey)
+        }
+        return started(best.runner, best.rung, walk.rejections, isProvisional: walk.hasFailedToRun)
+    }
+
+    /// Returns the model on a rung if it gives right results there, else nil, having noted why not.
+    private func attempt(
+        _ rung: Rung, _ walk: inout Walk, on worker: isolated ModelWorker
+    ) async throws -> ModelRunner? {
+        let journal = store.journal
+        let key = "\(modelKey) \(rung.units.includesGPU ? "GPU" : rung.units.name)"
+        // What the CPU does is the last resort, whatever happened there.
+        let isWatched = rung.units != .cpuOnly
+        if isWatched, journal.deaths(key) >= StartJournal.deathsAllowed {
+            walk.reject(rung, "the app ended \(StartJournal.deathsAllowed) times in a row while this was tried")
+            return nil
+        }
+        if isWatched { journal.begin(key) }
+        defer { if isWatched { journal.end(key) } }
+        do {
+            let loaded = try await store.load(rung, of: model, on: worker)
+            let runner = try ModelRunner(loaded.model, model)
+            try runner.writeInput { goldenInput.picture.write(into: $0, bytesPerRow: $1) }
+            try runner.runFirst()
+            walk.hasRun = true
+            let outcome = goldenInput.compare(runner.outputs)
+            if outcome.hasPassed { return runner }
+            walk.reject(rung, "wrong results, \(outcome.summary)")
+        } catch let error as FaceDetectorError where error.mayDependOnComputeUnits {
+            if case .predictionFailed = error, isWatched { walk.hasFailedToRun = true }
+            walk.reject(rung, error.localizedDescription)
+        }
+        return nil
+    }
+
+    /// Returns what runs the golden input fastest, and notes how long the others took.
+    private func fastest(
+        of passed: [(rung: Rung, runner: ModelRunner)], _ walk: inout Walk
+    ) -> (rung: Rung, runner: ModelRunner) {
+        guard passed.count > 1 else { return passed[0] }
+        var times = Array(repeating: [Double](), count: passed.count)
+        // In turns, so that whatever else the device does meets all of them.
+        for _ in 0..<Self.timedRuns {
+            for (index, candidate) in passed.enumerated() {
+                let before = store.device.now()
+                let hasRun = (try? candidate.runner.run()) != nil
+                times[index].append(hasRun ? store.device.now() - before : .infinity)
             }
         }
-        let detail = rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
-        if hasRun { throw FaceDetectorError.selfTestFailed(detail: detail) }
-        throw FaceDetectorError.resourceDamaged(name: model.resources[0].name, detail: detail)
+        let medians = times.map { $0.sorted()[Self.timedRuns / 2] }
+        let best = medians.indices.min { medians[$0] < medians[$1] }!
+        func text(_ seconds: Double) -> String { String(format: "%.2f ms", seconds * 1e3) }
+        for index in passed.indices where index != best {
+            walk.reject(
+                passed[index].rung,
+                medians[index].isFinite
+                    ? "slower, \(text(medians[index])) a run for \(text(medians[best]))" : "it failed to run again")
+        }
+        return passed[best]
     }
+
+    private static let timedRuns = 5
+
+    private func started(
+        _ runner: ModelRunner, _ rung: Rung, _ rejections: [ActiveComputeUnits.Rejection], isProvisional: Bool
+    ) -> StartedModel {
+        let active = ActiveComputeUnits(
+            units: rung.units,
+            precision: rung.resource.precision,
+            allowsLowPrecisionAccumulation: rung.allowsLowPrecisionAccumulation,
+            rejections: rejections
+        )
+        return StartedModel(runner: runner, active: active, isProvisional: isProvisional)
+    }
+
+    private var modelKey: String { String(model.resources[0].packageSHA256.prefix(16)) }
+
+    private var outcomeKey: String { "\(modelKey) \(requested.rawValue)" }
 
     private var rungs: [Rung] {
-        let resources = model.resources
-        func rung(_ resource: ModelSpecification.Resource, _ units: MLComputeUnits, low: Bool = false) -> Rung {
-            Rung(resource: resource, units: units, allowsLowPrecisionAccumulation: low)
-        }
-        var rungs: [Rung] = []
-        if requested != .cpuOnly {
-            for resource in resources {
-                if requested.includesGPU, resource.precision == .float16 {
-                    rungs.append(rung(resource, requested, low: true))
-                }
-                rungs.append(rung(resource, requested))
+        requested.units(on: store.device).flatMap { units in
+            model.resources.flatMap { resource in
+                // The GPU alone may also add up in half precision.
+                let sums = units.includesGPU && resource.precision == .float16 ? [true, false] : [false]
+                return sums.map { Rung(resource: resource, units: units, allowsLowPrecisionAccumulation: $0) }
             }
         }
-        return rungs + resources.map { rung($0, .cpuOnly) }
-    }
-
-    private func configuration(of rung: Rung) -> MLModelConfiguration {
-        let configuration = MLModelConfiguration()
-        configuration.computeUnits = rung.units
-        configuration.allowLowPrecisionAccumulationOnGPU = rung.allowsLowPrecisionAccumulation
-        return configuration
     }
 }
 

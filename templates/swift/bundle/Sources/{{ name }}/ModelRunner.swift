@@ -6,6 +6,9 @@ final class ModelRunner {
     /// What the last run wrote.
     let outputs: RawOutputs
 
+    /// Whether a run failed, or ended without having computed anything, as runs on the GPU do in the background.
+    private(set) var hasFailed = false
+
     private let model: MLModel
     private let input: CVPixelBuffer
     private let features: InputFeatures
@@ -38,18 +41,21 @@ final class ModelRunner {
             try run()
         } catch FaceDetectorError.predictionFailed {
             options.outputBackings = [:]
+            hasFailed = false
             try run()
         }
     }
 
-    /// Runs the model on the input.
+    /// Runs the model on the input. Outputs that Core ML does not write, though it reports no error, are NaN afterwards.
     ///
     /// - Throws: `FaceDetectorError.predictionFailed`, or `.modelInterfaceMismatch` if an output is not as specified.
     func run() throws {
+        outputs.invalidate()
         let result: any MLFeatureProvider
         do {
             result = try model.prediction(from: features, options: options)
         } catch {
+            hasFailed = true
             throw FaceDetectorError.predictionFailed(detail: error.localizedDescription)
         }
         for tensor in outputs.tensors {
@@ -59,6 +65,7 @@ final class ModelRunner {
             try tensor.take(found)
         }
         outputs.gather()
+        if outputs.areInvalid { hasFailed = true }
     }
 
     private static func check(_ description: MLModelDescription, _ specification: any ConvertedModel) throws {

@@ -2,12 +2,23 @@ import CoreML
 import CryptoKit
 import Foundation
 
+/// A model that nobody else has yet, so that it may go to whoever runs it.
+struct LoadedModel: @unchecked Sendable {
+    let model: MLModel
+}
+
 /// Finds the package's models, compiles them where nobody has yet, and loads them.
 struct ModelStore: Sendable {
     /// Where the resources are.
     let resources: URL
     /// Where models that are compiled on the device are kept, each under the hash of what it was made of.
     let cache: URL
+    var device = Device.current
+
+    /// What earlier starts have shown.
+    var journal: StartJournal {
+        StartJournal(file: cache.appendingPathComponent(StartJournal.fileName), system: device.system)
+    }
 
     /// The resources in this package's bundle.
     static var shipped: ModelStore {
@@ -34,24 +45,25 @@ struct ModelStore: Sendable {
     /// - Throws: `FaceDetectorError.resourceMissing`, `.resourceDamaged` if Core ML refuses it, or
     ///   `.modelHashMismatch` if it is not the one this package was generated with.
     func load(
-        _ resource: ModelSpecification.Resource, of specification: any ConvertedModel,
-        _ configuration: MLModelConfiguration
-    ) async throws -> MLModel {
-        let model: MLModel
+        _ rung: ModelLadder.Rung, of specification: any ConvertedModel, on worker: isolated ModelWorker
+    ) async throws -> LoadedModel {
+        let resource = rung.resource
+        let model: LoadedModel
         let compiled = resources.appendingPathComponent("\(resource.name).mlmodelc")
         if compiled.isFolder {
-            model = try await load(compiled, resource, configuration)
+            model = try await load(compiled, rung)
         } else {
-            model = try await loadCompiling(resource, configuration)
+            model = try await loadCompiling(rung, on: worker)
         }
-        try checkWeights(of: model, specification, resource)
+        try checkWeights(of: model.model, specification, resource)
         return model
     }
 
     /// A model that was not compiled ahead of time is compiled at first start.
     private func loadCompiling(
-        _ resource: ModelSpecification.Resource, _ configuration: MLModelConfiguration
-    ) async throws -> MLModel {
+        _ rung: ModelLadder.Rung, on worker: isolated ModelWorker
+    ) async throws -> LoadedModel {
+        let resource = rung.resource
         let package = resources.appendingPathComponent("\(resource.name).mlpackage")
         guard package.isFolder else { throw FaceDetectorError.resourceMissing(name: "\(resource.name).mlpackage") }
         let found = try Self.sha256(ofFolder: package)
@@ -61,20 +73,21 @@ struct ModelStore: Sendable {
         }
         let cached = cache.appendingPathComponent("\(found).mlmodelc")
         if cached.isFolder {
-            if let model = try? await load(cached, resource, configuration) { return model }
+            if let model = try? await load(cached, rung) { return model }
             // Made by another system version, or damaged: it is made anew.
             try? FileManager.default.removeItem(at: cached)
         }
-        return try await load(compile(package, into: cached, resource), resource, configuration)
+        return try await load(compile(package, into: cached, resource), rung)
     }
 
     private func load(
-        _ url: URL, _ resource: ModelSpecification.Resource, _ configuration: MLModelConfiguration
-    ) async throws -> MLModel {
+        _ url: URL, _ rung: ModelLadder.Rung
+    ) async throws -> LoadedModel {
         do {
-            return try await MLModel.load(contentsOf: url, configuration: configuration)
+            return LoadedModel(
+                model: try await MLModel.load(contentsOf: url, configuration: rung.makeConfiguration()))
         } catch {
-            throw FaceDetectorError.resourceDamaged(name: resource.name, detail: error.localizedDescription)
+            throw FaceDetectorError.resourceDamaged(name: rung.resource.name, detail: error.localizedDescription)
         }
     }
 

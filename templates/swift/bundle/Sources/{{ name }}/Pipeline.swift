@@ -6,9 +6,17 @@ import os
 ///
 /// All memory is allocated when it is made.
 final class Pipeline {
+    /// What was found in a picture.
+    struct Found {
+        var faces: [Face]
+        /// The picture's size once upright.
+        let imageSize: CGSize
+        var durations: FrameDurations
+    }
+
     private let runner: ModelRunner
     private let sampler: LetterboxSampler
-    private let postprocessor: Postprocessor
+    private var postprocessor: Postprocessor
     private let inferenceName: StaticString
     private let signposter = OSSignposter(subsystem: ModelSpecification.shipped.name, category: "FaceDetector")
 
@@ -20,13 +28,30 @@ final class Pipeline {
         postprocessor = Postprocessor(ModelSpecification.shipped, outputs: runner.outputs, options: options)
     }
 
-    /// Returns the faces in a picture, and its size once upright.
-    func search(_ picture: PixelView, _ orientation: FrameOrientation) throws -> (faces: [Face], imageSize: CGSize) {
+    /// Decodes with other options from now on.
+    func use(_ options: Postprocessor.Options) {
+        postprocessor = Postprocessor(ModelSpecification.shipped, outputs: runner.outputs, options: options)
+    }
+
+    /// Returns the faces in a picture.
+    func search(_ picture: PixelView, _ orientation: FrameOrientation) throws -> Found {
+        let begin = ContinuousClock.now
         let letterbox = try signposter.withIntervalSignpost("preprocess") {
             try runner.writeInput { sampler.sample(picture, orientation, into: $0, bytesPerRow: $1) }
         }
+        let sampled = ContinuousClock.now
         try signposter.withIntervalSignpost(inferenceName) { try runner.run() }
+        let inferred = ContinuousClock.now
         let faces = signposter.withIntervalSignpost("postprocess") { postprocessor.faces(in: letterbox) }
-        return (faces, CGSize(width: letterbox.imageWidth, height: letterbox.imageHeight))
+        let end = ContinuousClock.now
+        return Found(
+            faces: faces,
+            imageSize: CGSize(width: letterbox.imageWidth, height: letterbox.imageHeight),
+            durations: FrameDurations(
+                preprocess: begin.duration(to: sampled),
+                inference: sampled.duration(to: inferred),
+                postprocess: inferred.duration(to: end),
+                endToEnd: begin.duration(to: end)
+            ))
     }
 }

@@ -14,6 +14,8 @@ public struct VideoFrame: @unchecked Sendable {
     public let orientation: CGImagePropertyOrientation?
     /// When the frame was taken, in seconds; only the order matters.
     public let timestamp: TimeInterval?
+    /// When the frame reached the app: where its time end to end begins.
+    let arrival = ContinuousClock.now
 
     /// Makes a frame of a pixel buffer. Do not change its pixels afterwards.
     public init(

@@ -36,6 +36,25 @@ public enum FaceDetectorError: Error, Sendable, Equatable {
     case closed
 }
 
+extension FaceDetectorError {
+    /// Whether the next frame of a stream may fare better.
+    package var concernsOneFrame: Bool {
+        switch self {
+        case .unsupportedPixelFormat, .invalidImageSize, .invalidPixelBuffer, .timestampMissing, .timestampNotRising,
+            .predictionFailed:
+            return true
+        default:
+            return false
+        }
+    }
+
+    /// Whether time went back, as it does where a camera or a video begins anew.
+    package var isStepBack: Bool {
+        if case .timestampNotRising(let previous, let given) = self { return given < previous }
+        return false
+    }
+}
+
 extension FaceDetectorError: LocalizedError {
     /// What happened.
     public var errorDescription: String? {
@@ -100,9 +119,10 @@ extension FaceDetectorError: LocalizedError {
         case .timestampMissing:
             return "Pass the frame's presentation time, or use the running mode .image."
         case .timestampNotRising:
-            return "Pass frames in the order they were taken; begin a new video with a new instance."
+            return "Pass frames in the order they were taken; call reset() before those of another video."
         case .predictionFailed:
-            return "Try the compute units .cpuOnly; if that helps, report the device and system version."
+            return "In the background, where iOS refuses GPU work, use .cpuAndNeuralEngine or .cpuOnly. Elsewhere try "
+                + ".cpuOnly; if that helps, report the device and system version."
         case .closed:
             return "Make a new instance."
         }

@@ -37,6 +37,14 @@ package final class RawOutputs {
         if tensors.count > 1 { predictions.deallocate() }
     }
 
+    /// Fills the outputs with NaN, which decodes to nothing, so that no result outlives its frame.
+    package func invalidate() {
+        for tensor in tensors { tensor.values.update(repeating: .nan) }
+    }
+
+    /// Whether nothing was written since `invalidate`.
+    package var areInvalid: Bool { tensors.allSatisfy { $0.values[$0.values.count - 1].isNaN } }
+
     /// Brings the outputs of the last run together in `predictions`.
     package func gather() {
         guard tensors.count > 1 else { return }

@@ -1,4 +1,3 @@
-import CoreML
 import ImageIO
 
 extension FaceTracker {
@@ -21,8 +20,8 @@ extension FaceTracker {
         /// How landmarks are smoothed; nil, the default, leaves them as the model finds them.
         public var smoothing: Smoothing?
 
-        /// Where Core ML may run the models. The default is CPU and GPU, that is Metal.
-        public var computeUnits: MLComputeUnits
+        /// Where the models may run; the default is whatever is fastest on the device.
+        public var computeUnits: ComputeUnits
 
         /// The lowest score of a face for the detector, from 0 to 1.
         public var minimumScore: Float
@@ -43,7 +42,7 @@ extension FaceTracker {
             runningMode: RunningMode = .video,
             maximumFaces: Int = 1,
             smoothing: Smoothing? = nil,
-            computeUnits: MLComputeUnits = .cpuAndGPU,
+            computeUnits: ComputeUnits = .automatic,
             minimumScore: Float = FaceDetector.Configuration.defaultMinimumScore,
             blendingIoU: Float = FaceDetector.Configuration.defaultBlendingIoU,
             isMirrored: Bool = false,

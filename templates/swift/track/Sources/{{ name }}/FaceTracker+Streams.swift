@@ -11,11 +11,15 @@ extension FaceTracker {
     /// }
     /// ```
     ///
-    /// The loop ends with the frames. It throws a `FaceDetectorError` if a frame cannot be looked at, and whatever
+    /// A frame that cannot be looked at has no faces and says why in `TrackedFrame.failure`; the tracks stay as they were.
+    /// After a timestamp that goes back the tracker begins anew: all tracks are lost, and numbered from 1 again.
+    ///
+    /// The loop ends with the frames. It throws `FaceDetectorError.closed` after ``FaceTracker/close()``, and whatever
     /// `frames` throws.
     ///
     /// In the mode `.liveStream` leaving the loop, by `break` or by an error, also ends `frames` if it is an `AsyncStream`:
-    /// make a new one for the next loop.
+    /// make a new one for the next loop. Give it the buffering policy `.bufferingNewest(1)`: frames that wait keep the
+    /// camera's buffers.
     ///
     /// - Parameter frames: Frames in the order they were taken, for instance an `AsyncStream` that a camera feeds.
     public nonisolated func trackedFrames<Frames>(in frames: Frames) -> TrackedFrames<Frames> {
@@ -54,7 +58,7 @@ extension FaceTracker {
             public mutating func next() async throws -> TrackedFrame? {
                 guard let (frame, droppedSoFar) = try await source.next() else { return nil }
                 defer { dropped = droppedSoFar }
-                return try await tracker.follow(frame, dropped: droppedSoFar - dropped)
+                return try await tracker.followInStream(frame, dropped: droppedSoFar - dropped)
             }
         }
     }

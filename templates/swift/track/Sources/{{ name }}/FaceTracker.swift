@@ -18,8 +18,8 @@ import ImageIO
 /// Make one tracker a video and keep it. It loads two models, runs each once so that the first frame is not slow, and
 /// compares the results with golden ones, as ``FaceDetector`` does.
 ///
-/// A tracker is an actor: use it from any task; calls are served one after the other. It needs no locks, and allocates
-/// nothing for a frame but its result. Every error it throws is a `FaceDetectorError`.
+/// A tracker is an actor with a queue of its own: use it from any task; calls are served one after the other, and none
+/// blocks Swift's own threads. The errors it throws are `FaceDetectorError`s.
 public actor FaceTracker {
     /// What a tracker has done so far.
     public struct Counters: Sendable, Hashable {
@@ -31,18 +31,47 @@ public actor FaceTracker {
         public let droppedFrames: Int
     }
 
-    /// What the tracker was made with.
-    public nonisolated let configuration: Configuration
+    /// What the tracker was made with, and what ``update(minimumScore:maximumFaces:)`` has changed since.
+    public nonisolated var configuration: Configuration { currentConfiguration.value }
 
-    /// What the detector's model runs on, and why.
-    public nonisolated let detectorComputeUnits: ActiveComputeUnits
+    /// What the detector's model runs on, and why; see ``FaceDetector/activeComputeUnits``.
+    public nonisolated var detectorComputeUnits: ActiveComputeUnits { currentUnits.value.detector }
 
-    /// What the landmark model runs on, and why.
-    public nonisolated let landmarkComputeUnits: ActiveComputeUnits
+    /// What the landmark model runs on, and why; see ``FaceDetector/activeComputeUnits``.
+    public nonisolated var landmarkComputeUnits: ActiveComputeUnits { currentUnits.value.landmarker }
 
+    /// The tracker's own queue.
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { executor.asUnownedSerialExecutor() }
+
+    private struct Models {
+        var detector: StartedModel
+        var landmarker: StartedModel
+
+        var units: Units { Units(detector: detector.active, landmarker: landmarker.active) }
+
+        func makePipeline(_ configuration: Configuration) -> TrackingPipeline {
+            TrackingPipeline(
+                detector: detector.runner, landmarker: landmarker.runner, configuration.detector.postprocessing)
+        }
+    }
+
+    private struct Units: Sendable {
+        let detector: ActiveComputeUnits
+        let landmarker: ActiveComputeUnits
+    }
+
+    private nonisolated let executor = QueueExecutor(label: "FaceTracker")
+    private nonisolated let currentConfiguration: Shared<Configuration>
+    private nonisolated let currentUnits: Shared<Units>
+    private let store: ModelStore
+    private var models: Models?
     private var pipeline: TrackingPipeline?
     private var tracker: Tracker
+    private var before = Counters(frames: 0, detectorRuns: 0, droppedFrames: 0)
     private var droppedFrames = 0
+    private var tracks: [Int] = []
+    private var isRestarting = false
+    private var observer: ActivationObserver?
 
     /// Makes a tracker: loads both models, warms them up and tests them.
     ///
@@ -58,20 +87,26 @@ public actor FaceTracker {
     init(configuration: Configuration, store: ModelStore) async throws {
         try configuration.validate()
         let units = configuration.computeUnits
-        let detector = try await ModelLadder.detector(store, units).climbDown()
-        let landmarker = try await ModelLadder.landmarker(store, units).climbDown()
-        self.configuration = configuration
-        detectorComputeUnits = detector.active
-        landmarkComputeUnits = landmarker.active
-        pipeline = TrackingPipeline(
-            detector: detector.runner, landmarker: landmarker.runner, configuration.detector.postprocessing)
-        tracker = Tracker(
-            .shipped, maximumFaces: configuration.maximumFaces, smoothing: configuration.smoothing)
+        async let detector = ModelWorker().start { try .detector(store, units) }
+        async let landmarker = ModelWorker().start { try .landmarker(store, units) }
+        let models = try await Models(detector: detector, landmarker: landmarker)
+        self.store = store
+        self.models = models
+        currentConfiguration = Shared(configuration)
+        currentUnits = Shared(models.units)
+        pipeline = models.makePipeline(configuration)
+        tracker = Tracker(configuration)
+        observer = ActivationObserver { [weak self] in
+            Task { [weak self] in await self?.restart() }
+        }
     }
 
     /// What the tracker has done so far.
     public var counters: Counters {
-        Counters(frames: tracker.frames, detectorRuns: tracker.detectorRuns, droppedFrames: droppedFrames)
+        Counters(
+            frames: before.frames + tracker.frames,
+            detectorRuns: before.detectorRuns + tracker.detectorRuns,
+            droppedFrames: droppedFrames)
     }
 
     /// Returns the faces in the next frame of a video.
@@ -116,6 +151,32 @@ public actor FaceTracker {
         try await track(VideoFrame(sampleBuffer, orientation: orientation))
     }
 
+    /// Changes what counts as a face, from the next frame on; what is not given stays.
+    ///
+    /// - Parameters:
+    ///   - minimumScore: The lowest score of a face for the detector, from 0 to 1.
+    ///   - maximumFaces: How many faces to follow. Another number begins anew, as ``reset()`` does.
+    /// - Throws: `FaceDetectorError.invalidConfiguration`; nothing changes then.
+    public func update(minimumScore: Float? = nil, maximumFaces: Int? = nil) throws {
+        var changed = configuration
+        if let minimumScore { changed.minimumScore = minimumScore }
+        if let maximumFaces { changed.maximumFaces = maximumFaces }
+        try changed.validate()
+        let isOther = changed.maximumFaces != configuration.maximumFaces
+        currentConfiguration.value = changed
+        pipeline?.use(changed.detector.postprocessing)
+        if isOther { reset() }
+    }
+
+    /// Forgets all tracks and timestamps: the next frame may be that of another video.
+    ///
+    /// Tracks are numbered from 1 again; ``counters`` go on.
+    public func reset() {
+        before = counters
+        tracker = Tracker(configuration)
+        tracks.removeAll(keepingCapacity: true)
+    }
+
     /// Releases the models and their memory.
     ///
     /// Calls that come later throw `FaceDetectorError.closed`; ``counters`` stay.
@@ -123,6 +184,31 @@ public actor FaceTracker {
     /// Not needed where the tracker itself goes away.
     public func close() {
         pipeline = nil
+        models = nil
+        observer = nil
+    }
+
+    /// Starts those models anew whose units failed, or where better ones did when they were started.
+    func restart() async {
+        guard var restarted = models, !isRestarting else { return }
+        isRestarting = true
+        defer { isRestarting = false }
+        let (store, units) = (store, configuration.computeUnits)
+        var isOther = false
+        if restarted.detector.mayImprove,
+            let started = try? await ModelWorker().start({ try .detector(store, units) })
+        {
+            (restarted.detector, isOther) = (started, true)
+        }
+        if restarted.landmarker.mayImprove,
+            let started = try? await ModelWorker().start({ try .landmarker(store, units) })
+        {
+            (restarted.landmarker, isOther) = (started, true)
+        }
+        guard isOther, models != nil else { return }
+        models = restarted
+        currentUnits.value = restarted.units
+        pipeline = restarted.makePipeline(configuration)
     }
 
     /// Follows the faces into a frame in any running mode; `dropped` frames were left out before it.
@@ -130,7 +216,8 @@ public actor FaceTracker {
         guard let pipeline else { throw FaceDetectorError.closed }
         droppedFrames += dropped
         let orientation = configuration.detector.frameOrientation(frame.orientation)
-        return try frame.pixelBuffer.withPixelView { view in
+        pipeline.resetDurations()
+        var found = try frame.pixelBuffer.withPixelView { view in
             let size = view.uprightSize(orientation)
             return try tracker.update(
                 width: size.width,
@@ -140,5 +227,28 @@ public actor FaceTracker {
                 findLandmarks: { try pipeline.findLandmarks(view, orientation, $0) }
             )
         }
+        found.durations = self.pipeline?.durations
+        found.durations?.endToEnd = frame.arrival.duration(to: .now)
+        tracks.removeAll(keepingCapacity: true)
+        for face in found.faces { tracks.append(face.track) }
+        return found
+    }
+
+    /// Follows the faces into a frame of a stream: what concerns this frame alone does not end the stream.
+    func followInStream(_ frame: VideoFrame, dropped: Int) throws -> TrackedFrame {
+        do {
+            return try follow(frame, dropped: dropped)
+        } catch let error as FaceDetectorError where error.concernsOneFrame {
+            let lost = error.isStepBack ? tracks : []
+            if error.isStepBack { reset() }
+            return .failed(
+                error, lost: lost, imageSize: frame.uprightSize(configuration.detector), timestamp: frame.timestamp)
+        }
+    }
+}
+
+extension Tracker {
+    fileprivate init(_ configuration: FaceTracker.Configuration) {
+        self.init(.shipped, maximumFaces: configuration.maximumFaces, smoothing: configuration.smoothing)
     }
 }

@@ -10,7 +10,7 @@ public struct TrackedFace: Sendable, Equatable {
         case tracked
     }
 
-    /// A number that stays the same while the face stays in sight, and is never given twice.
+    /// A number that stays the same while the face stays in sight, and is not given again until the tracker is reset.
     public let track: Int
     /// How many frames the track has lasted; 1 in its first.
     public let age: Int
@@ -37,4 +37,20 @@ public struct TrackedFrame: Sendable, Equatable {
     public let imageSize: CGSize
     /// The frame's time in seconds.
     public let timestamp: TimeInterval
+    /// How long the frame took; nil if it could not be looked at.
+    public package(set) var durations: FrameDurations?
+    /// Why a frame of a stream could not be looked at; nil if it was.
+    ///
+    /// The tracks are then as they were before it, but for those in `lost`.
+    public internal(set) var failure: FaceDetectorError?
+
+    /// Makes the frame that could not be looked at; without a timestamp it has NaN.
+    package static func failed(
+        _ failure: FaceDetectorError, lost: [Int], imageSize: CGSize, timestamp: TimeInterval?
+    ) -> TrackedFrame {
+        var frame = TrackedFrame(
+            faces: [], lost: lost, detectorRan: false, imageSize: imageSize, timestamp: timestamp ?? .nan)
+        frame.failure = failure
+        return frame
+    }
 }
