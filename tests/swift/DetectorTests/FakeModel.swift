@@ -163,7 +163,7 @@ extension ModelStore {
     static func temporary(resources: URL? = nil, device: Device = .test()) -> ModelStore {
         let cache = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
         return ModelStore(
-            resources: resources ?? ModelStore.shipped.resources, cache: cache, device: device)
+            resources: resources ?? (try! ModelStore.shipped.resources), cache: cache, device: device)
     }
 
     /// A copy of the resources that a test may damage.

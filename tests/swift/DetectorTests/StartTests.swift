@@ -158,7 +158,8 @@ final class StartTests: XCTestCase {
         }
         for _ in 0..<2 { _ = try await FaceDetector(configuration: .init(computeUnits: .cpuAndGPU), store: store) }
         XCTAssertEqual(compilations, 1)
-        let cached = store.cache.appendingPathComponent("\(specification.resources[0].packageSHA256).mlmodelc")
+        let cached = store.cache.appendingPathComponent(
+            "\(specification.resources[0].name)-\(specification.resources[0].packageSHA256).mlmodelc")
         XCTAssertEqual(fake.loaded.map(\.url.lastPathComponent), Array(repeating: cached.lastPathComponent, count: 2))
 
         // A cached model that does not load is made anew, on the same rung.
@@ -175,7 +176,7 @@ final class StartTests: XCTestCase {
     func testCacheThatCannotBeWrittenIsDoneWithout() async throws {
         let fake = FakeModel()
         let store = ModelStore(
-            resources: ModelStore.shipped.resources,
+            resources: try ModelStore.shipped.resources,
             cache: URL(fileURLWithPath: "/proc/nowhere"))
         _ = try await makeDetector(fake, .init(computeUnits: .cpuAndGPU), store: store)
         XCTAssertEqual(fake.loaded.count, 1)
@@ -193,6 +194,46 @@ final class StartTests: XCTestCase {
         XCTAssertEqual(fake.loaded[0].url.lastPathComponent, "\(name).mlmodelc")
         let kept = try FileManager.default.contentsOfDirectory(atPath: store.cache.path)
         XCTAssertEqual(kept, [StartJournal.fileName])
+    }
+
+    func testResourcesAreFoundWhereBuildSystemsPutThem() async throws {
+        let resources = try ModelStore.shipped.resources
+        let name = "BlazeFace_BlazeFace.bundle"
+        for place in ["", "Resources", name, "\(name)/Resources", "\(name)/Contents/Resources"] {
+            let root = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+            let folder = place.isEmpty ? root : root.appendingPathComponent(place)
+            try FileManager.default.createDirectory(
+                at: folder.deletingLastPathComponent(), withIntermediateDirectories: true)
+            try FileManager.default.copyItem(at: resources, to: folder)
+            XCTAssertEqual(try ResourceFolder.find(in: [root]).standardized.path, folder.standardized.path)
+            try FakeModel().install()
+            let bundle = try XCTUnwrap(Bundle(url: root))
+            _ = try await FaceDetector(configuration: .init(computeUnits: .cpuOnly), bundle: bundle)
+            _ = try await FaceDetector(configuration: .init(computeUnits: .cpuOnly), resources: root)
+        }
+    }
+
+    func testMissingResourceBundleIsAnError() async throws {
+        let empty = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try FileManager.default.createDirectory(at: empty, withIntermediateDirectories: true)
+        await expect("resourceMissing") { _ = try await FaceDetector(resources: empty) }
+        let bundle = try XCTUnwrap(Bundle(url: empty))
+        await expect("resourceMissing") { _ = try await FaceDetector(bundle: bundle) }
+    }
+
+    func testModelsOfOtherVersionsArePruned() async throws {
+        let store = ModelStore.temporary()
+        let name = specification.resources[0].name
+        let names = ["\(name)-old.mlmodelc", "other-old.mlmodelc"]
+        for name in names {
+            try FileManager.default.createDirectory(
+                at: store.cache.appendingPathComponent(name), withIntermediateDirectories: true)
+        }
+        _ = try await makeDetector(FakeModel(), .init(computeUnits: .cpuAndGPU), store: store)
+        let kept = try FileManager.default.contentsOfDirectory(atPath: store.cache.path)
+        XCTAssertFalse(kept.contains(names[0]))
+        XCTAssertTrue(kept.contains(names[1]))
+        XCTAssertTrue(kept.contains("\(name)-\(specification.resources[0].packageSHA256).mlmodelc"))
     }
 
     func testConfigurationIsChecked() async throws {

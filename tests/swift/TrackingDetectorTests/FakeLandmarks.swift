@@ -28,7 +28,7 @@ final class FakeLandmarks: @unchecked Sendable {
         golden = try LandmarkSelfTest(
             ModelStore.shipped.data(LandmarkSelfTest.fileName), specification: specification)
         detector.other = { [self] url, configuration in
-            let names = specification.resources.flatMap { [$0.name, $0.packageSHA256] }
+            let names = specification.resources.flatMap { [$0.name, "\($0.name)-\($0.packageSHA256)"] }
             guard names.contains(url.deletingPathExtension().lastPathComponent) else { return nil }
             loaded.append(configuration)
             let error = logitError(configuration)

@@ -50,6 +50,25 @@ public actor FaceDetector {
         try await self.init(configuration: configuration, store: .shipped)
     }
 
+    /// Makes a detector from resources that lie elsewhere, as in an app that downloads them.
+    ///
+    /// - Parameters:
+    ///   - configuration: What the app decides.
+    ///   - resources: The folder with the package's models and golden inputs, or one that holds its resource bundle.
+    /// - Throws: `FaceDetectorError`, as the other initializers.
+    public init(configuration: Configuration = Configuration(), resources: URL) async throws {
+        try await self.init(
+            configuration: configuration, store: ModelStore(resources: ResourceFolder.find(in: [resources])))
+    }
+
+    /// Makes a detector from the resources in a bundle, for build systems that put them into one of their own.
+    ///
+    /// - Throws: `FaceDetectorError`, as the other initializers.
+    public init(configuration: Configuration = Configuration(), bundle: Bundle) async throws {
+        try await self.init(
+            configuration: configuration, store: ModelStore(resources: ResourceFolder.find(in: bundle)))
+    }
+
     init(configuration: Configuration, store: ModelStore) async throws {
         try configuration.validate()
         let model = try await ModelWorker().start { try .detector(store, configuration.computeUnits) }

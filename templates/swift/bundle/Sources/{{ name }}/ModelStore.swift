@@ -11,9 +11,9 @@ struct LoadedModel: @unchecked Sendable {
 struct ModelStore: Sendable {
     /// Where the resources are.
     let resources: URL
-    /// Where models that are compiled on the device are kept, each under the hash of what it was made of.
+    /// Where models that are compiled on the device are kept, each under its name and the hash of what it was made of.
     let cache: URL
-    var device = Device.current
+    let device: Device
 
     /// What earlier starts have shown.
     var journal: StartJournal {
@@ -21,13 +21,22 @@ struct ModelStore: Sendable {
     }
 
     /// The resources in this package's bundle.
+    ///
+    /// - Throws: `FaceDetectorError.resourceMissing` if they are in none of the places where build systems put them.
     static var shipped: ModelStore {
-        let bundle = Bundle.module
+        get throws { ModelStore(resources: try ResourceFolder.find()) }
+    }
+
+    /// - Parameter cache: By default a folder in the caches of this app: on a Mac, apps share theirs.
+    init(resources: URL, cache: URL? = nil, device: Device = .current) {
         let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask).first
-        return ModelStore(
-            resources: bundle.resourceURL ?? bundle.bundleURL,
-            cache: (caches ?? FileManager.default.temporaryDirectory).appendingPathComponent("FaceDetectorModels")
-        )
+        let app = Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName
+        self.resources = resources
+        self.cache =
+            cache
+            ?? (caches ?? FileManager.default.temporaryDirectory)
+            .appendingPathComponent(app).appendingPathComponent("FaceDetectorModels")
+        self.device = device
     }
 
     /// Returns what the file `name` among the resources holds.
@@ -71,7 +80,7 @@ struct ModelStore: Sendable {
             throw FaceDetectorError.modelHashMismatch(
                 name: resource.name, expected: resource.packageSHA256, found: found)
         }
-        let cached = cache.appendingPathComponent("\(found).mlmodelc")
+        let cached = cache.appendingPathComponent("\(resource.name)-\(found).mlmodelc")
         if cached.isFolder {
             if let model = try? await load(cached, rung) { return model }
             // Made by another system version, or damaged: it is made anew.
@@ -107,7 +116,16 @@ struct ModelStore: Sendable {
         } catch {
             return cached.isFolder ? cached : compiled
         }
+        removeOlder(than: cached, resource)
         return cached
+    }
+
+    /// Removes what was compiled of a model for an earlier version of the package.
+    private func removeOlder(than cached: URL, _ resource: ModelSpecification.Resource) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: cache.path)) ?? []
+        for name in names where name.hasPrefix("\(resource.name)-") && name != cached.lastPathComponent {
+            try? FileManager.default.removeItem(at: cache.appendingPathComponent(name))
+        }
     }
 
     /// Checks the hash of the weights that the model carries, which survives compilation.

@@ -97,7 +97,8 @@ extension FaceDetectorError: LocalizedError {
     public var recoverySuggestion: String? {
         switch self {
         case .resourceMissing:
-            return "Check that the app contains the package's resource bundle (Build Phases, Copy Bundle Resources)."
+            return "Check that the app contains the package's resource bundle (Build Phases, Copy Bundle Resources), or "
+                + "pass the bundle or folder that holds the resources."
         case .resourceDamaged:
             return "Add the package anew; if the message stays, generate it again with sdkgen build."
         case .modelHashMismatch, .modelInterfaceMismatch:
