@@ -50,8 +50,12 @@ _TYPES = frozenset(
 
 _MODULES = frozenset(
     """
-    AppKit AVFoundation Combine CoreFoundation CoreGraphics CoreImage CoreMedia CoreML CoreVideo CryptoKit Darwin
-    Dispatch Foundation ImageIO Metal ObjectiveC os Swift SwiftUI UIKit Vision XCTest
+    Accelerate AppKit ARKit AVFoundation AVKit Combine CoreFoundation CoreGraphics CoreHaptics CoreImage
+    CoreLocation CoreMedia CoreML CoreMotion CoreServices CoreText CoreVideo CryptoKit Darwin Dispatch
+    Distributed Foundation GameplayKit GLKit ImageIO IOSurface MapKit MessageUI Metal MetalKit
+    MetalPerformanceShaders ModelIO Network ObjectiveC Observation os OSLog Photos PhotosUI QuartzCore
+    RealityKit RegexBuilder SceneKit Security SpriteKit StoreKit Swift SwiftUI Synchronization Testing UIKit
+    UniformTypeIdentifiers UserNotifications VideoToolbox Vision VisionKit WatchKit WebKit WidgetKit XCTest
     """.split()
 )
 """Modules of Apple's that the package or any app imports."""

@@ -139,6 +139,8 @@ def test_names_that_swift_takes(name: str) -> None:
     [
         "", "2Faces", "Face Finder", "face-finder", "Face.Finder", "Gesicht’s", "Größe", "../out", "a\nb", "Faces\n",
         "class", "Self", "await", "_", "Protocol", "Face", "FaceDetector", "VideoFrame", "CoreML", "Swift", "XCTest",
+        "AVKit", "ARKit", "Accelerate", "Observation", "Photos", "Testing", "RealityKit", "Network", "OSLog",
+        "ComputeUnits", "FrameDurations",
     ],
 )  # fmt: skip
 def test_names_that_swift_cannot_take(name: str) -> None:

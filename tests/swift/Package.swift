@@ -8,13 +8,13 @@ import PackageDescription
 
 let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
 let userInterface = macOS ? "AppKit" : "UIKit"
-var frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "ImageIO", "os", "CryptoKit", userInterface]
+var frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "CoreImage", "ImageIO", "os", "CryptoKit", userInterface]
 // The sample app is built only when asked for: nothing else needs its frameworks.
 let withExample = Context.environment["HARNESS_EXAMPLE"] != nil
 if withExample { frameworks += ["AVFoundation", "SwiftUI"] }
 let onTopOf = [
     "CoreVideo": ["CoreGraphics"], "CoreMedia": ["CoreVideo"], "CoreML": ["CoreVideo"], "ImageIO": ["CoreGraphics"],
-    "UIKit": ["CoreGraphics"], "AppKit": ["CoreGraphics"], "AVFoundation": ["CoreMedia", "UIKit"], "SwiftUI": ["UIKit"],
+    "CoreImage": ["CoreGraphics"], "UIKit": ["CoreImage"], "AppKit": ["CoreGraphics"], "AVFoundation": ["CoreMedia", "UIKit"], "SwiftUI": ["UIKit"],
 ]
 
 func dependencies(_ names: [String]) -> [Target.Dependency] { names.map { .target(name: $0) } }

@@ -1,3 +1,4 @@
+import CoreImage
 import CoreMedia
 import ImageIO
 import UIKit
@@ -77,7 +78,8 @@ final class DetectTests: XCTestCase {
         let detector = try await makeDetector(fake)
         let formats = [
             kCVPixelFormatType_32BGRA, kCVPixelFormatType_32RGBA, kCVPixelFormatType_420YpCbCr8BiPlanarFullRange,
-            kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange,
+            kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange, kCVPixelFormatType_420YpCbCr10BiPlanarFullRange,
+            kCVPixelFormatType_420YpCbCr10BiPlanarVideoRange,
         ]
         for format in formats {
             let buffer = pixelBuffer(65, 47, format)
@@ -87,14 +89,17 @@ final class DetectTests: XCTestCase {
             XCTAssertEqual(faces.count, 1)
             XCTAssertEqual(buffer.stubLocks, 0, "the buffer is unlocked again")
             let centre = fake.lastInput[(input.height / 2) * ((input.width * 4 + 63) / 64 * 64) + 2 * input.width]
-            let grey = format == kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange ? 130 : 128
+            let isVideoRange = [
+                kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange, kCVPixelFormatType_420YpCbCr10BiPlanarVideoRange,
+            ].contains(format)
+            let grey = isVideoRange ? 130 : 128
             XCTAssertEqual(Int(centre), grey, "colour \(isColour)")
         }
     }
 
     func testBuffersThatCannotBeSearched() async throws {
         let detector = try await makeDetector(FakeModel())
-        await expect("unsupportedPixelFormat") { _ = try await detector.detect(pixelBuffer(8, 8, 0x7834_3230)) }
+        await expect("unsupportedPixelFormat") { _ = try await detector.detect(pixelBuffer(8, 8, 0x7934_3230)) }
         await expect("invalidImageSize") { _ = try await detector.detect(pixelBuffer(0, 0)) }
         await expect("invalidImageSize") { _ = try await detector.detect(pixelBuffer(40_000, 1)) }
         let locked = pixelBuffer()
@@ -125,6 +130,46 @@ final class DetectTests: XCTestCase {
         await expect("imageWithoutBitmap") { _ = try await detector.detect(UIImage()) }
         let empty = CGImage(stubWidth: 0, height: 0, pixels: [])
         await expect("invalidImageSize") { _ = try await detector.detect(empty) }
+    }
+
+    func testPhotographsAreDrawnNoLargerThanTheModelNeeds() async throws {
+        let detector = try await makeDetector(FakeModel())
+        let (width, height) = (8000, 6000)
+        CGContext.stubLargest = 0
+        let data = Data("STUB".utf8) + [80, 60, 6]
+        let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)
+        try data.write(to: file)
+        let bitmap = CGImage(stubWidth: 4000, height: 3000, pixels: Array(repeating: 77, count: 4000 * 3000 * 4))
+        let filtered = CIImage(stubExtent: CGRect(x: -10, y: 5, width: width, height: height))
+        let found = [
+            try await detector.detect(contentsOf: file), try await detector.detect(data),
+            try await detector.detect(bitmap), try await detector.detect(filtered, orientation: .down),
+            try await detector.detect(UIImage(ciImage: filtered)),
+            try await detector.detect(UIImage(cgImage: bitmap, scale: 1, orientation: .right)),
+        ]
+        let sizes = [
+            (height, width), (height, width), (4000, 3000), (width, height), (width, height), (3000, 4000),
+        ]
+        for (faces, size) in zip(found, sizes) {
+            XCTAssertEqual(faces.map(\.imageSize), [CGSize(width: size.0, height: size.1)])
+            // The box is a share of the square input, so it has the size of the whole photograph.
+            XCTAssertGreaterThan(faces[0].boundingBox.width, 300)
+        }
+        let side = 4 * input.width
+        XCTAssertLessThanOrEqual(CGContext.stubLargest, side * side * 4, "a 48-megapixel photograph takes 195 MB")
+        let landscape = try await detector.detect(Data("STUB".utf8) + [80, 60, 0])
+        XCTAssertEqual(landscape[0].imageSize, CGSize(width: width, height: height))
+    }
+
+    func testImagesThatCannotBeRead() async throws {
+        let detector = try await makeDetector(FakeModel())
+        await expect("imageUnreadable") { _ = try await detector.detect(Data("GIF".utf8)) }
+        await expect("imageUnreadable") { _ = try await detector.detect(contentsOf: URL(fileURLWithPath: "/none")) }
+        for extent in [CGRect.null, CGRect.infinite, CGRect.zero] {
+            await expect("invalidImageSize") { _ = try await detector.detect(CIImage(stubExtent: extent)) }
+        }
+        let video = try await makeDetector(FakeModel(), .init(runningMode: .video))
+        await expect("wrongRunningMode") { _ = try await video.detect(Data("STUB".utf8) + [1, 1, 0]) }
     }
 
     func testVideoWantsRisingTimestamps() async throws {

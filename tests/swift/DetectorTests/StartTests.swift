@@ -251,7 +251,7 @@ final class StartTests: XCTestCase {
             .resourceMissing(name: "a"), .resourceDamaged(name: "a", detail: "b"),
             .modelHashMismatch(name: "a", expected: "b", found: "c"), .modelInterfaceMismatch(detail: "a"),
             .selfTestFailed(detail: "a"), .invalidConfiguration(detail: "a"), .unsupportedPixelFormat(format: 7),
-            .invalidImageSize(width: 0, height: 1), .invalidPixelBuffer(detail: "a"), .imageWithoutBitmap,
+            .invalidImageSize(width: 0, height: 1), .invalidPixelBuffer(detail: "a"), .imageWithoutBitmap, .imageUnreadable,
             .wrongRunningMode(detail: "a"), .timestampMissing, .timestampNotRising(previous: 2, given: 1),
             .predictionFailed(detail: "a"), .closed,
         ]
@@ -259,8 +259,8 @@ final class StartTests: XCTestCase {
             XCTAssertFalse(try XCTUnwrap(error.errorDescription).isEmpty)
             XCTAssertFalse(try XCTUnwrap(error.recoverySuggestion).isEmpty)
         }
-        let format = FaceDetectorError.unsupportedPixelFormat(format: 0x7834_3230)
-        XCTAssertEqual(format.errorDescription, "The pixel format 'x420' is not supported.")
+        let format = FaceDetectorError.unsupportedPixelFormat(format: 0x7934_3230)
+        XCTAssertEqual(format.errorDescription, "The pixel format 'y420' is not supported.")
     }
 
     private func flip(_ offset: Int, of file: URL) throws {

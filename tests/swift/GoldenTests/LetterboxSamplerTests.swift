@@ -55,6 +55,28 @@ final class LetterboxSamplerTests: XCTestCase {
         XCTAssertEqual(value(input.height - 1), 0)
     }
 
+    func testTenBitsAreSampledAsTheirUpperEight() throws {
+        for (width, height) in [(1, 1), (2, 7), (641, 33), (40, 300)] {
+            for fullRange in [true, false] {
+                try withBothDepths(width, height, fullRange: fullRange) { plain, deep in
+                    for rotation in FrameOrientation.Rotation.allCases {
+                        let orientation = FrameOrientation(rotation: rotation)
+                        let sampler = LetterboxSampler(input: input)
+                        let expected = rgb(sampler, plain, orientation)
+                        XCTAssertEqual(rgb(sampler, deep, orientation), expected, "\(width) × \(height)")
+                        XCTAssertGreaterThan(expected.max()!, 0)
+                    }
+                }
+            }
+        }
+        let row = [UInt8](repeating: 0, count: 64)
+        try row.withUnsafeBytes { bytes in
+            let short = PixelView.Plane(base: bytes.baseAddress!, bytesPerRow: 16)
+            XCTAssertThrowsError(
+                try PixelView(format: .biPlanar10(fullRange: true), width: 16, height: 1, first: short, chroma: short))
+        }
+    }
+
     private func sample(_ golden: GoldenVectors.Preprocess, _ sampler: LetterboxSampler) throws -> [UInt8] {
         let rotation = try XCTUnwrap(FrameOrientation.Rotation(rawValue: golden.rotation))
         let orientation = FrameOrientation(rotation: rotation, mirrored: golden.mirrored)
@@ -63,5 +85,33 @@ final class LetterboxSamplerTests: XCTestCase {
 
     private func rgb(_ sampler: LetterboxSampler, _ view: PixelView, _ orientation: FrameOrientation) -> [UInt8] {
         GoldenVectors.rgb(input) { _ = sampler.sample(view, orientation, into: $0, bytesPerRow: $1) }
+    }
+}
+
+/// A picture in two planes with eight bits, and the same with ten bits: its upper eight and two more.
+func withBothDepths(
+    _ width: Int, _ height: Int, fullRange: Bool, _ body: (PixelView, PixelView) throws -> Void
+) throws {
+    let chromaWidth = (width + 1) / 2 * 2
+    var state: UInt32 = 1
+    func random() -> UInt8 {
+        state = state &* 1_664_525 &+ 1_013_904_223
+        return UInt8(state >> 24)
+    }
+    let luma = (0..<width * height).map { _ in random() }
+    let chroma = (0..<chromaWidth * ((height + 1) / 2)).map { _ in random() }
+    func words(_ bytes: [UInt8]) -> [UInt8] { bytes.flatMap { [random() & 0xc0, $0] } }
+    let (deepLuma, deepChroma) = (words(luma), words(chroma))
+    func view(_ format: PixelView.Format, _ luma: [UInt8], _ chroma: [UInt8], _ bytes: Int) throws -> PixelView {
+        // Kept alive by the arrays, which outlive the views.
+        try PixelView(
+            format: format, width: width, height: height,
+            first: .init(base: luma.withUnsafeBytes { $0.baseAddress! }, bytesPerRow: bytes * width),
+            chroma: .init(base: chroma.withUnsafeBytes { $0.baseAddress! }, bytesPerRow: bytes * chromaWidth))
+    }
+    try withExtendedLifetime((luma, chroma, deepLuma, deepChroma)) {
+        try body(
+            view(.biPlanar(fullRange: fullRange), luma, chroma, 1),
+            view(.biPlanar10(fullRange: fullRange), deepLuma, deepChroma, 2))
     }
 }

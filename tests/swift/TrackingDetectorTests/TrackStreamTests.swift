@@ -62,9 +62,9 @@ final class TrackStreamTests: XCTestCase {
             let next = try await iterator.next()
             XCTAssertNil(next?.failure)
             XCTAssertEqual(next?.faces.count, 1)
-            camera.yield(VideoFrame(pixelBuffer(8, 8, 0x7834_3230), timestamp: 5))
+            camera.yield(VideoFrame(pixelBuffer(8, 8, 0x7934_3230), timestamp: 5))
             let unreadable = try await iterator.next()
-            XCTAssertEqual(unreadable?.failure, .unsupportedPixelFormat(format: 0x7834_3230))
+            XCTAssertEqual(unreadable?.failure, .unsupportedPixelFormat(format: 0x7934_3230))
             camera.yield(frame(6))
             await tracker.close()
             await expect("closed") { _ = try await iterator.next() }

@@ -121,7 +121,7 @@ final class TrackTests: XCTestCase {
         await expect("timestampMissing") { _ = try await tracker.track(pixelBuffer(), timestamp: .nan) }
         await expect("timestampMissing") { _ = try await tracker.track(VideoFrame(pixelBuffer())) }
         await expect("unsupportedPixelFormat") {
-            _ = try await tracker.track(pixelBuffer(8, 8, 0x7834_3230), timestamp: 2)
+            _ = try await tracker.track(pixelBuffer(8, 8, 0x7934_3230), timestamp: 2)
         }
         await expect("invalidImageSize") { _ = try await tracker.track(pixelBuffer(0, 0), timestamp: 2) }
         let empty = CMSampleBuffer(stubImage: nil, time: CMTime(value: 2, timescale: 1))

@@ -94,6 +94,23 @@ final class CropSamplerTests: XCTestCase {
         }
     }
 
+    func testTenBitsAreSampledAsTheirUpperEight() throws {
+        for (width, height) in [(1, 1), (2, 7), (641, 33)] {
+            for fullRange in [true, false] {
+                try withBothDepths(width, height, fullRange: fullRange) { plain, deep in
+                    let region = RotatedRect(
+                        center: CGPoint(x: width / 2, y: height / 2), size: CGSize(width: 30, height: 30),
+                        rotationDegrees: 20)
+                    for orientation in Self.orientations {
+                        let expected = rgb(plain, orientation, region, small)
+                        XCTAssertEqual(rgb(deep, orientation, region, small), expected, "\(width) × \(height)")
+                        XCTAssertGreaterThan(expected.max()!, 0)
+                    }
+                }
+            }
+        }
+    }
+
     private static let orientations = FrameOrientation.Rotation.allCases.flatMap { rotation in
         [false, true].map { FrameOrientation(rotation: rotation, mirrored: $0) }
     }

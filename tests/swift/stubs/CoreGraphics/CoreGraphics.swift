@@ -3,6 +3,8 @@
 public typealias CFString = String
 public typealias CFDictionary = [String: Any]
 public typealias CFTypeRef = AnyObject
+public typealias CFURL = URL
+public typealias CFData = Data
 
 public struct CGAffineTransform: Sendable, Equatable {
     public var a, b, c, d, tx, ty: CGFloat
@@ -47,6 +49,8 @@ public final class CGImage: Sendable {
     }
 }
 
+public enum CGInterpolationQuality: Int32, Sendable { case `default`, none, low, high, medium = 4 }
+
 public final class CGContext {
     public let bytesPerRow: Int
     public let data: UnsafeMutableRawPointer?
@@ -63,16 +67,24 @@ public final class CGContext {
         self.height = height
         self.bytesPerRow = (width * 4 + 63) / 64 * 64
         self.data = .allocate(byteCount: self.bytesPerRow * height, alignment: 64)
+        Self.stubLargest = max(Self.stubLargest, self.bytesPerRow * height)
     }
+
+    /// The most bytes that a context has held.
+    public nonisolated(unsafe) static var stubLargest = 0
+    public var interpolationQuality = CGInterpolationQuality.default
 
     deinit { data?.deallocate() }
 
     public func draw(_ image: CGImage, in rect: CGRect) {
-        precondition(rect == CGRect(x: 0, y: 0, width: image.width, height: image.height), "scaling is not stubbed")
+        precondition(rect == CGRect(x: 0, y: 0, width: width, height: height), "only the whole is stubbed")
         image.stubPixels.withUnsafeBytes { pixels in
             for row in 0..<height {
-                (data! + row * bytesPerRow).copyMemory(
-                    from: pixels.baseAddress! + row * width * 4, byteCount: width * 4)
+                for column in 0..<width {
+                    let source = row * image.height / height * image.width + column * image.width / width
+                    (data! + row * bytesPerRow + 4 * column).copyMemory(
+                        from: pixels.baseAddress! + 4 * source, byteCount: 4)
+                }
             }
         }
     }

@@ -1,4 +1,5 @@
 @_exported import CoreGraphics
+import CoreImage
 
 open class UIImage: @unchecked Sendable {
     public enum Orientation: Int, Sendable {
@@ -13,16 +14,25 @@ open class UIImage: @unchecked Sendable {
     }
 
     public let cgImage: CGImage?
+    public let ciImage: CIImage?
     public let imageOrientation: Orientation
 
     public init(cgImage: CGImage, scale: CGFloat, orientation: Orientation) {
         self.cgImage = cgImage
+        ciImage = nil
         imageOrientation = orientation
     }
 
-    /// An image without a bitmap, as one made of a Core Image filter.
+    public init(ciImage: CIImage) {
+        cgImage = nil
+        self.ciImage = ciImage
+        imageOrientation = .up
+    }
+
+    /// An image without a bitmap, as an empty one.
     public init() {
         cgImage = nil
+        ciImage = nil
         imageOrientation = .up
     }
 }

@@ -1,3 +1,4 @@
+import CoreImage
 import CoreMedia
 import CoreVideo
 import Foundation
@@ -12,7 +13,7 @@ import ImageIO
 extension FaceDetector {
     /// Returns the faces in a pixel buffer, best first.
     ///
-    /// The formats 420v, 420f, BGRA and RGBA are supported.
+    /// The formats 420v, 420f, their siblings with 10 bits (x420, xf20), BGRA and RGBA are supported.
     ///
     /// - Parameters:
     ///   - pixelBuffer: The pixels. Do not change them until the call returns.
@@ -38,16 +39,51 @@ extension FaceDetector {
         try await detect(VideoFrame(sampleBuffer, orientation: orientation))
     }
 
+    /// Returns the faces in an image file, best first, in pixels of the whole upright image.
+    ///
+    /// The file's orientation applies. It is decoded no larger than the model needs. Running mode `.image` only.
+    ///
+    /// - Throws: `FaceDetectorError`: `.imageUnreadable`, and whatever the detection in a `CGImage` throws.
+    public nonisolated func detect(contentsOf url: URL) async throws -> [Face] {
+        try await search(nil) { try Photograph(CGImageSourceCreateWithURL(url as CFURL, nil)) }
+    }
+
+    /// Returns the faces in the data of an image file, best first, in pixels of the whole upright image.
+    ///
+    /// The data's orientation applies. It is decoded no larger than the model needs. Running mode `.image` only.
+    ///
+    /// - Throws: `FaceDetectorError`: `.imageUnreadable`, and whatever the detection in a `CGImage` throws.
+    public nonisolated func detect(_ data: Data) async throws -> [Face] {
+        try await search(nil) { try Photograph(CGImageSourceCreateWithData(data as CFData, nil)) }
+    }
+
+    /// Returns the faces in an image of Core Image's, best first, in pixels of the upright image.
+    ///
+    /// The origin is the upper left corner of the image's extent, y grows downwards. Running mode `.image` only.
+    ///
+    /// - Parameters:
+    ///   - image: The image, rendered no larger than the model needs.
+    ///   - orientation: How the image's pixels are turned; nil takes the configuration's.
+    /// - Throws: `FaceDetectorError`: `.invalidImageSize` if the extent is empty or infinite, and whatever the detection in a
+    ///   `CGImage` throws.
+    public nonisolated func detect(
+        _ image: CIImage, orientation: CGImagePropertyOrientation? = nil
+    ) async throws -> [Face] {
+        try await search(orientation) { try Photograph(image) }
+    }
+
     #if canImport(UIKit)
         /// Returns the faces in an image, best first, in pixels (not points) of the upright image.
         ///
-        /// The image's own orientation is heeded. Running mode `.image` only.
+        /// The image's own orientation applies. Running mode `.image` only.
         ///
-        /// - Throws: `FaceDetectorError`: `.imageWithoutBitmap` for images that are not made of a `CGImage`, and
-        ///   whatever the detection in a `CGImage` throws.
+        /// - Throws: `FaceDetectorError`: `.imageWithoutBitmap` for images that are made neither of a `CGImage` nor of a
+        ///   `CIImage`, and whatever the detection in a `CGImage` throws.
         public nonisolated func detect(_ image: UIImage) async throws -> [Face] {
-            guard let bitmap = image.cgImage else { throw FaceDetectorError.imageWithoutBitmap }
-            return try await detect(bitmap, orientation: CGImagePropertyOrientation(image.imageOrientation))
+            let orientation = CGImagePropertyOrientation(image.imageOrientation)
+            if let bitmap = image.cgImage { return try await detect(bitmap, orientation: orientation) }
+            guard let filtered = image.ciImage else { throw FaceDetectorError.imageWithoutBitmap }
+            return try await detect(filtered, orientation: orientation)
         }
     #elseif canImport(AppKit)
         /// Returns the faces in an image, best first, in pixels (not points) of the bitmap that fits it best.

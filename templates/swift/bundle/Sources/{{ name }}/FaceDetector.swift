@@ -103,19 +103,31 @@ public actor FaceDetector {
     /// Running mode `.image` only.
     ///
     /// - Parameters:
-    ///   - image: The image, drawn as sRGB over black.
+    ///   - image: The image, drawn as sRGB over black, no larger than the model needs.
     ///   - orientation: How the image's pixels are turned; nil takes the configuration's.
     /// - Throws: `FaceDetectorError`: `.invalidImageSize`, `.imageWithoutBitmap` if it cannot be drawn,
     ///   `.wrongRunningMode`, `.predictionFailed`, `.closed`.
     public func detect(_ image: CGImage, orientation: CGImagePropertyOrientation? = nil) throws -> [Face] {
+        try search(orientation) { Photograph(image) }
+    }
+
+    /// Searches a photograph, which is read or drawn on the detector's own queue.
+    func search(
+        _ orientation: CGImagePropertyOrientation?, _ read: @Sendable () throws -> Photograph
+    ) throws -> [Face] {
         let pipeline = try openPipeline()
         guard configuration.runningMode == .image else {
             throw FaceDetectorError.wrongRunningMode(
-                detail: "a CGImage has no timestamp; use pixel buffers in the modes .video and .liveStream.")
+                detail: "an image has no timestamp; use pixel buffers in the modes .video and .liveStream.")
         }
-        return try image.withPixelView { view in
-            try pipeline.search(view, configuration.frameOrientation(orientation)).faces
+        let photograph = try read()
+        let turn = configuration.frameOrientation(orientation ?? photograph.orientation)
+        let faces = try photograph.image.withPixelView(longestSide: Photograph.longestSide) { view in
+            try pipeline.search(view, turn).faces
         }
+        let size = photograph.size
+        let upright = turn.swapsSides ? CGSize(width: size.height, height: size.width) : size
+        return faces.map { $0.scaled(to: upright) }
     }
 
     /// Changes what counts as a face, from the next frame on; what is not given stays.

@@ -55,26 +55,33 @@ extension PixelView.Format {
         case kCVPixelFormatType_32RGBA: self = .rgba
         case kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange: self = .biPlanar(fullRange: false)
         case kCVPixelFormatType_420YpCbCr8BiPlanarFullRange: self = .biPlanar(fullRange: true)
+        case kCVPixelFormatType_420YpCbCr10BiPlanarVideoRange: self = .biPlanar10(fullRange: false)
+        case kCVPixelFormatType_420YpCbCr10BiPlanarFullRange: self = .biPlanar10(fullRange: true)
         default: return nil
         }
     }
 }
 
 extension CGImage {
-    /// Calls `body` with a look at the image, drawn as BGRA in sRGB over black.
+    /// Calls `body` with a look at the image, drawn as BGRA in sRGB over black, and no larger than `longestSide`.
     ///
     /// - Throws: `FaceDetectorError.invalidImageSize`, or `.imageWithoutBitmap` if it cannot be drawn.
-    func withPixelView<Result>(_ body: (PixelView) throws -> Result) throws -> Result {
+    func withPixelView<Result>(longestSide: Int, _ body: (PixelView) throws -> Result) throws -> Result {
         let sides = 1...PixelView.maximumSide
         guard sides.contains(width), sides.contains(height) else {
             throw FaceDetectorError.invalidImageSize(width: width, height: height)
         }
+        // A photograph of 48 megapixels would take 195 MB.
+        let scale = min(1, Double(longestSide) / Double(max(self.width, self.height)))
+        let width = max(1, Int((Double(self.width) * scale).rounded()))
+        let height = max(1, Int((Double(self.height) * scale).rounded()))
         let layout = CGImageAlphaInfo.noneSkipFirst.rawValue | CGBitmapInfo.byteOrder32Little.rawValue
         guard let space = CGColorSpace(name: CGColorSpace.sRGB),
             let context = CGContext(
                 data: nil, width: width, height: height, bitsPerComponent: 8, bytesPerRow: 0, space: space,
                 bitmapInfo: layout)
         else { throw FaceDetectorError.imageWithoutBitmap }
+        context.interpolationQuality = .high
         context.draw(self, in: CGRect(x: 0, y: 0, width: width, height: height))
         guard let base = context.data else { throw FaceDetectorError.imageWithoutBitmap }
         // The context owns the pixels that `body` looks at.

@@ -8,7 +8,7 @@ import ImageIO
 /// A frame may cross from the camera's queue to the detector: that is safe as long as nobody writes to its pixels,
 /// which holds for the buffers that cameras and video readers hand out.
 public struct VideoFrame: @unchecked Sendable {
-    /// The pixels: 420v, 420f, BGRA or RGBA.
+    /// The pixels: 420v, 420f, x420, xf20, BGRA or RGBA.
     public let pixelBuffer: CVPixelBuffer
     /// How the pixels are turned; nil takes the configuration's.
     public let orientation: CGImagePropertyOrientation?

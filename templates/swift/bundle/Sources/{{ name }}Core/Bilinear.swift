@@ -78,6 +78,41 @@ enum Bilinear {
     private static func second(_ pixel: UInt32) -> UInt64 { UInt64(pixel >> 8 & 0xff) }
 }
 
+/// How Y and pairs of Cb and Cr lie in memory.
+protocol BiPlanarSamples {
+    /// How many bytes each of Y, Cb and Cr takes.
+    static var bytes: Int { get }
+    static func luma(_ place: UnsafeRawPointer) -> UInt8
+    /// Cb in the lower byte, Cr in the upper.
+    static func chroma(_ place: UnsafeRawPointer) -> UInt16
+}
+
+enum BiPlanarBytes: BiPlanarSamples {
+    @inline(__always)
+    static var bytes: Int { 1 }
+
+    @inline(__always)
+    static func luma(_ place: UnsafeRawPointer) -> UInt8 { place.load(as: UInt8.self) }
+
+    @inline(__always)
+    static func chroma(_ place: UnsafeRawPointer) -> UInt16 { place.loadUnaligned(as: UInt16.self) }
+}
+
+/// Little-endian 16-bit words, of which the upper byte is used.
+enum BiPlanarWords: BiPlanarSamples {
+    @inline(__always)
+    static var bytes: Int { 2 }
+
+    @inline(__always)
+    static func luma(_ place: UnsafeRawPointer) -> UInt8 { place.load(fromByteOffset: 1, as: UInt8.self) }
+
+    @inline(__always)
+    static func chroma(_ place: UnsafeRawPointer) -> UInt16 {
+        let pair = place.loadUnaligned(as: UInt32.self)
+        return UInt16(truncatingIfNeeded: pair >> 8 & 0xff | pair >> 16 & 0xff00)
+    }
+}
+
 /// BT.601.
 struct YCbCrRange {
     /// Y of black.

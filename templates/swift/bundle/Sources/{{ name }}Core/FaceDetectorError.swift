@@ -24,6 +24,8 @@ public enum FaceDetectorError: Error, Sendable, Equatable {
     case invalidPixelBuffer(detail: String)
     /// The image holds no bitmap.
     case imageWithoutBitmap
+    /// The file or data is no image that can be decoded.
+    case imageUnreadable
     /// The call does not belong to the running mode.
     case wrongRunningMode(detail: String)
     /// The running mode asks for a timestamp and the frame has none.
@@ -80,6 +82,8 @@ extension FaceDetectorError: LocalizedError {
             return "The pixel buffer cannot be read: \(detail)"
         case .imageWithoutBitmap:
             return "The image holds no bitmap."
+        case .imageUnreadable:
+            return "The file or data is no image that can be decoded."
         case .wrongRunningMode(let detail):
             return "The call does not belong to the running mode: \(detail)"
         case .timestampMissing:
@@ -108,13 +112,15 @@ extension FaceDetectorError: LocalizedError {
         case .invalidConfiguration:
             return "Correct the value."
         case .unsupportedPixelFormat:
-            return "Set the camera output's video settings to 420v, 420f or BGRA."
+            return "Set the camera output's video settings to 420v, 420f, x420, xf20 or BGRA."
         case .invalidImageSize:
             return "Pass an image with 1 to \(PixelView.maximumSide) pixels on each side."
         case .invalidPixelBuffer:
             return "Pass a pixel buffer made by Core Video or the camera, and do not change it while it is searched."
         case .imageWithoutBitmap:
-            return "Pass an image with a CGImage behind it; render Core Image and symbol images first."
+            return "Pass an image with a CGImage or CIImage behind it; render symbol images first."
+        case .imageUnreadable:
+            return "Check that the file exists, and that it is an image that this system shows, such as JPEG, HEIC or PNG."
         case .wrongRunningMode:
             return "Choose the running mode that the call asks for."
         case .timestampMissing:

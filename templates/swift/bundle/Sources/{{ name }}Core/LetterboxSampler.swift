@@ -53,7 +53,10 @@ package final class LetterboxSampler {
             switch picture.format {
             case .bgra: samplePacked(picture, tap, into: line, swapped: false)
             case .rgba: samplePacked(picture, tap, into: line, swapped: true)
-            case .biPlanar(let fullRange): sampleBiPlanar(picture, tap, into: line, fullRange ? .full : .video)
+            case .biPlanar(let fullRange):
+                sampleBiPlanar(picture, tap, into: line, fullRange ? .full : .video, BiPlanarBytes.self)
+            case .biPlanar10(let fullRange):
+                sampleBiPlanar(picture, tap, into: line, fullRange ? .full : .video, BiPlanarWords.self)
             }
         }
         return letterbox
@@ -77,8 +80,10 @@ package final class LetterboxSampler {
         }
     }
 
-    private func sampleBiPlanar(
-        _ picture: PixelView, _ row: Tap, into line: UnsafeMutablePointer<UInt32>, _ range: YCbCrRange
+    @inline(__always)
+    private func sampleBiPlanar<Samples: BiPlanarSamples>(
+        _ picture: PixelView, _ row: Tap, into line: UnsafeMutablePointer<UInt32>, _ range: YCbCrRange,
+        _ samples: Samples.Type
     ) {
         let near = picture.first.base + row.near
         let far = picture.first.base + row.far
@@ -88,16 +93,16 @@ package final class LetterboxSampler {
             let tap = columns[column]
             let weights = row.weights(with: tap)
             let luma = Bilinear.sum(
-                Int32(near.load(fromByteOffset: tap.near, as: UInt8.self)),
-                Int32(near.load(fromByteOffset: tap.far, as: UInt8.self)),
-                Int32(far.load(fromByteOffset: tap.near, as: UInt8.self)),
-                Int32(far.load(fromByteOffset: tap.far, as: UInt8.self)),
+                Int32(Samples.luma(near + tap.near)),
+                Int32(Samples.luma(near + tap.far)),
+                Int32(Samples.luma(far + tap.near)),
+                Int32(Samples.luma(far + tap.far)),
                 weights
             )
-            let a = chromaNear.loadUnaligned(fromByteOffset: tap.chromaNear, as: UInt16.self)
-            let b = chromaNear.loadUnaligned(fromByteOffset: tap.chromaFar, as: UInt16.self)
-            let c = chromaFar.loadUnaligned(fromByteOffset: tap.chromaNear, as: UInt16.self)
-            let d = chromaFar.loadUnaligned(fromByteOffset: tap.chromaFar, as: UInt16.self)
+            let a = Samples.chroma(chromaNear + tap.chromaNear)
+            let b = Samples.chroma(chromaNear + tap.chromaFar)
+            let c = Samples.chroma(chromaFar + tap.chromaNear)
+            let d = Samples.chroma(chromaFar + tap.chromaFar)
             line[column] = range.bgra(
                 luma: luma,
                 blueDifference: Bilinear.sum(
@@ -121,7 +126,12 @@ package final class LetterboxSampler {
         key = now
         var lumaStep = 4
         var chromaStep = 0
-        if case .biPlanar = picture.format { (lumaStep, chromaStep) = (1, 2) }
+        switch picture.format {
+        case .bgra, .rgba: break
+        case .biPlanar, .biPlanar10:
+            lumaStep = picture.format.bytesPerSample
+            chromaStep = 2 * lumaStep
+        }
         let alongRow = Axis(count: picture.width, step: lumaStep, chromaStep: chromaStep)
         let alongColumn = Axis(
             count: picture.height,

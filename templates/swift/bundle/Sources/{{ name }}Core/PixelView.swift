@@ -9,6 +9,8 @@ package struct PixelView {
         case rgba
         /// A plane of Y and one of interleaved Cb and Cr at half the size, BT.601.
         case biPlanar(fullRange: Bool)
+        /// The same with 10 bits in the upper part of 16, of which the upper 8 are used.
+        case biPlanar10(fullRange: Bool)
     }
 
     /// One plane of memory; rows begin every `bytesPerRow` bytes.
@@ -52,12 +54,13 @@ package struct PixelView {
             guard chroma == nil else {
                 throw FaceDetectorError.invalidPixelBuffer(detail: "it has two planes, its format asks for one.")
             }
-        case .biPlanar:
-            try first.check(holds: width)
+        case .biPlanar, .biPlanar10:
+            let bytes = format.bytesPerSample
+            try first.check(holds: bytes * width)
             guard let chroma else {
                 throw FaceDetectorError.invalidPixelBuffer(detail: "it has one plane, its format asks for two.")
             }
-            try chroma.check(holds: (width + 1) / 2 * 2)
+            try chroma.check(holds: bytes * ((width + 1) / 2 * 2))
         }
         self.format = format
         self.width = width
@@ -69,5 +72,13 @@ package struct PixelView {
     /// The size once the pixels are turned upright.
     package func uprightSize(_ orientation: FrameOrientation) -> (width: Int, height: Int) {
         orientation.swapsSides ? (height, width) : (width, height)
+    }
+}
+
+extension PixelView.Format {
+    /// How many bytes each of Y, Cb and Cr takes, or each channel.
+    var bytesPerSample: Int {
+        if case .biPlanar10 = self { return 2 }
+        return 1
     }
 }

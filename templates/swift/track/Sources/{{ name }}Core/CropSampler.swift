@@ -40,12 +40,11 @@ package final class CropSampler {
                 line.fetch(PackedTexels(plane: picture.first), walk, from: start)
                 line.mix(walk, from: start, into: pixels) { Line.bgra(blue: $2, green: $1, red: $0) }
             case .biPlanar(let fullRange):
-                let range: YCbCrRange = fullRange ? .full : .video
-                line.fetch(BiPlanarTexels(luma: picture.first, chroma: picture.second), walk, from: start)
-                line.mix(walk, from: start, into: pixels) {
-                    let colour = range.colour(luma: $0, blueDifference: $1, redDifference: $2)
-                    return Line.bgra(blue: colour.blue, green: colour.green, red: colour.red)
-                }
+                line.fetch(BiPlanarTexels<BiPlanarBytes>(picture), walk, from: start)
+                line.mix(walk, from: start, into: pixels, fullRange ? .full : .video)
+            case .biPlanar10(let fullRange):
+                line.fetch(BiPlanarTexels<BiPlanarWords>(picture), walk, from: start)
+                line.mix(walk, from: start, into: pixels, fullRange ? .full : .video)
             }
             if !walk.byRows { line.copyPixels(to: target + 4 * index, stride: bytesPerRow, count: walk.pixelCount) }
         }
@@ -138,6 +137,16 @@ private struct Line {
         }
     }
 
+    /// Mixes texels of Y, Cb and Cr.
+    func mix(
+        _ walk: Walk, from start: Walk.Position, into pixels: UnsafeMutablePointer<UInt32>, _ range: YCbCrRange
+    ) {
+        mix(walk, from: start, into: pixels) {
+            let colour = range.colour(luma: $0, blueDifference: $1, redDifference: $2)
+            return Self.bgra(blue: colour.blue, green: colour.green, red: colour.red)
+        }
+    }
+
     /// Writes pixels `stride` bytes apart.
     func copyPixels(to target: UnsafeMutableRawPointer, stride: Int, count: Int) {
         for pixel in 0..<count {
@@ -168,16 +177,20 @@ private struct PackedTexels: TexelSource {
     }
 }
 
-private struct BiPlanarTexels: TexelSource {
-    let luma: PixelView.Plane
-    let chroma: PixelView.Plane
+private struct BiPlanarTexels<Samples: BiPlanarSamples>: TexelSource {
+    private let luma: PixelView.Plane
+    private let chroma: PixelView.Plane
+
+    init(_ picture: PixelView) {
+        (luma, chroma) = (picture.first, picture.second)
+    }
 
     /// Returns Y, Cb and Cr.
     @inline(__always)
     func texel(row: Int, column: Int) -> UInt32 {
-        let grey = (luma.base + row &* luma.bytesPerRow).load(fromByteOffset: column, as: UInt8.self)
+        let grey = Samples.luma(luma.base + row &* luma.bytesPerRow + column &* Samples.bytes)
         let line = chroma.base + (row >> 1) &* chroma.bytesPerRow
-        let colour = line.loadUnaligned(fromByteOffset: (column >> 1) &* 2, as: UInt16.self)
+        let colour = Samples.chroma(line + (column >> 1) &* (2 &* Samples.bytes))
         return UInt32(colour) << 8 | UInt32(grey)
     }
 }
