@@ -129,6 +129,29 @@ def test_manifest_as_a_mac_reads_it(swift: Swift, bundle: Path, pipeline: Pipeli
     assert shipped(describe()[NAME]) == compiled | always
 
 
+def test_lines_of_the_readme_add_the_package_whatever_its_folder_is_called(
+    swift: Swift, bundle: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "blazeface-front-ios"
+    shutil.copytree(bundle, folder)
+    manifest = folder / "Package.swift"
+    manifest.write_text(manifest.read_text().replace("#if canImport(Darwin)", "#if canImport(Foundation)"))
+    readme = (bundle / "README.md").read_text()
+    package, product = (line.split("//")[0].strip() for line in readme.splitlines() if line.startswith((".pa", ".pr")))
+    app = tmp_path / "App"
+    (app / "Sources" / "App").mkdir(parents=True)
+    (app / "Sources" / "App" / "App.swift").write_text("")
+    (app / "Package.swift").write_text(f"""// swift-tools-version: 5.9
+import PackageDescription
+let package = Package(
+    name: "App", platforms: [.iOS(.v16), .macOS(.v13)],
+    dependencies: [{package.replace("FOLDER", folder.name)}],
+    targets: [.target(name: "App", dependencies: [{product}])]
+)
+""")
+    _run(swift, ["swift", "package", "show-dependencies"], app, binds=[tmp_path])
+
+
 @pytest.mark.parametrize(
     ("pipeline", "target", "variant"),
     [

@@ -57,6 +57,14 @@ final class JournalTests: XCTestCase {
         }
     }
 
+    func testStartsCanBeForgotten() async throws {
+        let store = ModelStore.temporary()
+        for _ in 1...2 { try die(on: .cpuAndGPU, in: store) }
+        FaceDetector.forgetStarts(in: store.cache)
+        let active = try await makeDetector(FakeModel(), gpu, store: store).activeComputeUnits
+        XCTAssertEqual(active.units, .cpuAndGPU)
+    }
+
     func testOutcomeIsKept() async throws {
         let store = ModelStore.temporary()
         let fake = FakeModel()

@@ -82,6 +82,15 @@ public actor FaceDetector {
         }
     }
 
+    /// Forgets what earlier starts on this device have shown, so that the next one tries all units again.
+    ///
+    /// For a switch in an app's settings, or after an update of the app that may have changed what went wrong.
+    public static func forgetStarts() { forgetStarts(in: ModelStore.appCache) }
+
+    static func forgetStarts(in cache: URL) {
+        try? FileManager.default.removeItem(at: cache.appendingPathComponent(StartJournal.fileName))
+    }
+
     /// Returns the faces in a frame, best first.
     ///
     /// In the running mode `.video` the frame needs a timestamp after that of the frame before. Live streams go

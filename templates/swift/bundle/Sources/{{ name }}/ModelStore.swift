@@ -27,16 +27,19 @@ struct ModelStore: Sendable {
         get throws { ModelStore(resources: try ResourceFolder.find()) }
     }
 
-    /// - Parameter cache: By default a folder in the caches of this app: on a Mac, apps share theirs.
-    init(resources: URL, cache: URL? = nil, device: Device = .current) {
+    /// - Parameter cache: By default a folder named by this app: on a Mac, apps share their caches.
+    init(resources: URL, cache: URL = Self.appCache, device: Device = .current) {
+        self.resources = resources
+        self.cache = cache
+        self.device = device
+    }
+
+    /// A folder in this app's part of the caches.
+    static var appCache: URL {
         let caches = FileManager.default.urls(for: .cachesDirectory, in: .userDomainMask).first
         let app = Bundle.main.bundleIdentifier ?? ProcessInfo.processInfo.processName
-        self.resources = resources
-        self.cache =
-            cache
-            ?? (caches ?? FileManager.default.temporaryDirectory)
+        return (caches ?? FileManager.default.temporaryDirectory)
             .appendingPathComponent(app).appendingPathComponent("FaceDetectorModels")
-        self.device = device
     }
 
     /// Returns what the file `name` among the resources holds.
