@@ -35,6 +35,7 @@ final class FakeModel: @unchecked Sendable {
     private(set) var runs = 0
     private(set) var lastInput: [UInt8] = []
     private var golden: SelfTest?
+    private let lock = NSLock()
 
     func install() throws {
         golden = try SelfTest(ModelStore.shipped.data(SelfTest.fileName), specification: specification)
@@ -44,9 +45,10 @@ final class FakeModel: @unchecked Sendable {
             if loadFails(configuration) { throw Failure() }
             let error = logitError(configuration)
             return StubModel(description: description) { [self] input, options in
-                clock += seconds(configuration)
+                lock.withLock { clock += seconds(configuration) }
                 if failsOn(configuration) { throw Failure() }
-                return try predict(input, options, error)
+                // Several detectors may share one fake.
+                return try lock.withLock { try predict(input, options, error) }
             }
         }
         MLModel.stubCompile = { package in

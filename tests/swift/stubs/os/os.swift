@@ -8,12 +8,14 @@ public struct OSSignposter: Sendable {
     /// The names of all intervals so far, for tests that look at one detector at a time.
     public nonisolated(unsafe) static var stubIntervals: [String] = []
 
+    private static let lock = NSLock()
+
     public init(subsystem: String, category: String) {}
 
     public func withIntervalSignpost<T>(
         _ name: StaticString, id: OSSignpostID = .exclusive, around task: () throws -> T
     ) rethrows -> T {
-        Self.stubIntervals.append("\(name)")
+        Self.lock.withLock { Self.stubIntervals.append("\(name)") }
         return try task()
     }
 }

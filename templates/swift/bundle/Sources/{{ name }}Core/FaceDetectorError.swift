@@ -101,8 +101,8 @@ extension FaceDetectorError: LocalizedError {
     public var recoverySuggestion: String? {
         switch self {
         case .resourceMissing:
-            return "Check that the app contains the package's resource bundle (Build Phases, Copy Bundle Resources), or "
-                + "pass the bundle or folder that holds the resources."
+            return "Check that the app contains the package's resource bundle (Build Phases, Copy Bundle Resources), "
+                + "or pass the bundle or folder that holds the resources."
         case .resourceDamaged:
             return "Add the package anew; if the message stays, generate it again with sdkgen build."
         case .modelHashMismatch, .modelInterfaceMismatch:
@@ -120,7 +120,7 @@ extension FaceDetectorError: LocalizedError {
         case .imageWithoutBitmap:
             return "Pass an image with a CGImage or CIImage behind it; render symbol images first."
         case .imageUnreadable:
-            return "Check that the file exists, and that it is an image that this system shows, such as JPEG, HEIC or PNG."
+            return "Check that the file exists and is an image that this system shows, such as JPEG, HEIC or PNG."
         case .wrongRunningMode:
             return "Choose the running mode that the call asks for."
         case .timestampMissing:
