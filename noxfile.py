@@ -48,7 +48,7 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests that need no tool chain beside Python's."""
     install(session, *DEV)
-    marks = "not swift and not kotlin and not devices and not vulkan and not peers and not runtimes"
+    marks = "not swift and not kotlin and not devices and not vulkan and not peers and not runtimes and not sweep"
     session.run("pytest", "-n", "2", "-m", marks, *session.posargs)
 
 
@@ -118,6 +118,14 @@ def parity_gpu(session: nox.Session) -> None:
     env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
     session.run("sdkgen", "parity", *(session.posargs or ["--all"]), "--backend=litert-gpu", env=env)
     session.run("pytest", "-m", "vulkan", env=env)
+
+
+@nox.session(name="lint-sweep", python=PYTHON)
+def lint_sweep(session: nox.Session) -> None:
+    """Ask LiteRT's GPU accelerator about every hand-made file and public model; downloads 0.7 GB once."""
+    install(session, *DEV)
+    command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+    session.run("pytest", "-s", "-m", "sweep", *session.posargs, env={"SDKGEN_GPU_PYTHON": command})
 
 
 @nox.session(name="parity-macos", python=PYTHON)

@@ -13,6 +13,9 @@ from numpy.typing import NDArray
 from sdkgen.errors import ConvertError, MissingExtraError
 
 IDENTIFIER = b"TFL3"
+DAMAGE = (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError)
+"""What the schema's classes raise in a damaged file."""
+
 _ALIGNMENT = 16
 """What the schema asks for the data of a buffer; runtimes map the file and read tensors in place."""
 
@@ -34,29 +37,43 @@ def read(path: Path) -> Any:
 
     Raises ``ConvertError`` if the file is missing, no .tflite file, or damaged.
     """
+    return parse(read_bytes(path), path)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the bytes of the file at ``path``.
+
+    Raises ``ConvertError`` if the file is missing or no .tflite file.
+    """
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise _unreadable(path, error.strerror or str(error)) from error
-    return parse(data, path)
+        raise unreadable(path, error.strerror or str(error)) from error
+    return _identify(data, path)
+
+
+def _identify(data: bytes, path: Path) -> bytes:
+    if data[4:8] != IDENTIFIER:
+        raise unreadable(path, "it is not a .tflite file (the identifier TFL3 is missing)")
+    return data
 
 
 def parse(data: bytes, path: Path) -> Any:
     """Return the model (``ModelT``) in ``data``; ``path`` is what errors cite."""
-    if data[4:8] != IDENTIFIER:
-        raise _unreadable(path, "it is not a .tflite file (the identifier TFL3 is missing)")
+    _identify(data, path)
     classes = schema()
     try:
         model = classes.ModelT.InitFromObj(classes.Model.GetRootAs(data, 0))
         for graph in model.subgraphs:
             for operator in graph.operators:
                 operation(model, operator)
-    except (struct.error, IndexError, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-        raise _unreadable(path, "it is truncated or damaged") from error
+    except DAMAGE as error:
+        raise unreadable(path, "it is truncated or damaged") from error
     return model
 
 
-def _unreadable(path: Path, why: str) -> ConvertError:
+def unreadable(path: Path, why: str) -> ConvertError:
+    """Return the error for a file that cannot be read as a model."""
     hint = "Give a .tflite file, or make one: sdkgen build."
     return ConvertError(f"cannot read the model: {why}", context=str(path), hint=hint, reference="bad-tflite")
 
@@ -96,12 +113,12 @@ def operation(model: Any, operator: Any) -> str:
     Raises ``KeyError`` for a number that the schema does not know.
     """
     code = model.operatorCodes[operator.opcodeIndex]
-    return _names("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
+    return names("BuiltinOperator")[max(code.builtinCode, code.deprecatedBuiltinCode)]
 
 
 def type_name(tensor: Any) -> str:
     """Return the element type as NumPy names it (``float32``, ``int64``, …)."""
-    return _names("TensorType")[tensor.type].lower()
+    return names("TensorType")[tensor.type].lower()
 
 
 def shape(tensor: Any) -> tuple[int, ...]:
@@ -135,5 +152,6 @@ def constant_dequantizes(model: Any, graph: Any) -> Iterator[Any]:
                 yield operator
 
 
-def _names(enum: str) -> dict[int, str]:
+def names(enum: str) -> dict[int, str]:
+    """Return the names of an enumeration of the schema by their numbers."""
     return {value: name for name, value in vars(getattr(schema(), enum)).items() if isinstance(value, int)}

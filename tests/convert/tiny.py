@@ -53,13 +53,23 @@ class Tiny:
         operator = self.schema.OperatorT()
         operator.opcodeIndex = len(self.model.operatorCodes)
         operator.inputs, operator.outputs = np.array(inputs, np.int32), np.array(outputs, np.int32)
-        table = {"CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions", "PAD": "PadOptions"}
+        table = {
+            "CONV_2D": "Conv2DOptions", "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions", "PAD": "PadOptions",
+            "AVERAGE_POOL_2D": "Pool2DOptions", "MAX_POOL_2D": "Pool2DOptions", "BATCH_MATMUL": "BatchMatMulOptions",
+            "MEAN": "ReducerOptions", "SUM": "ReducerOptions", "REDUCE_MAX": "ReducerOptions",
+            "REDUCE_MIN": "ReducerOptions", "REDUCE_PROD": "ReducerOptions", "REDUCE_ALL": "ReducerOptions",
+            "REDUCE_ANY": "ReducerOptions", "PADV2": "PadV2Options", "TOPK_V2": "TopKV2Options", "LSTM": "LSTMOptions",
+            "MAXIMUM": "MaximumMinimumOptions", "MINIMUM": "MaximumMinimumOptions", "ATAN2": "ATan2Options",
+        }  # fmt: skip
         kind = table.get(name, "".join(part.capitalize() for part in name.split("_")) + "Options")
         if hasattr(self.schema, f"{kind}T"):
-            operator.builtinOptions = getattr(self.schema, f"{kind}T")()
-            operator.builtinOptionsType = getattr(self.schema.BuiltinOptions, kind)
+            made = getattr(self.schema, f"{kind}T")()
             for field, value in options.items():
-                setattr(operator.builtinOptions, field, value)
+                setattr(made, field, value)
+            number = "" if hasattr(self.schema.BuiltinOptions, kind) else "2"
+            setattr(operator, f"builtinOptions{number}", made)
+            unions = getattr(self.schema, f"BuiltinOptions{number}")
+            setattr(operator, f"builtinOptions{number}Type", getattr(unions, kind))
         self.model.operatorCodes.append(code)
         self.graph.operators.append(operator)
         return operator

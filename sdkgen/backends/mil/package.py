@@ -11,6 +11,7 @@ import json
 import struct
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -76,10 +77,18 @@ def read(path: Path) -> Program:
 
     Raises ``BackendError`` if it is damaged or holds no ML Program, ``MissingExtraError`` without coremltools.
     """
-    schema = _schema()
-    from google.protobuf.message import DecodeError
+    model, folder = load(path)
+    with _explain_damage(path):
+        return _program(model, folder)
 
-    try:
+
+def load(path: Path) -> tuple[Any, Path]:
+    """Return the protobuf ``Model`` of the .mlpackage folder ``path``, and the folder that its file lies in.
+
+    Raises ``BackendError`` if it is damaged or holds no ML Program, ``MissingExtraError`` without coremltools.
+    """
+    schema = _schema()
+    with _explain_damage(path):
         manifest = json.loads((path / "Manifest.json").read_text(encoding="utf-8"))
         entry = manifest["itemInfoEntries"][manifest["rootModelIdentifier"]]["path"]
         file = (path / "Data" / entry).resolve()
@@ -88,7 +97,15 @@ def read(path: Path) -> Program:
         model = schema.Model.FromString(file.read_bytes())
         if model.WhichOneof("Type") != "mlProgram":
             raise ValueError("it holds no ML Program")
-        return _program(model, file.parent)
+        return model, file.parent
+
+
+@contextmanager
+def _explain_damage(path: Path) -> Iterator[None]:
+    from google.protobuf.message import DecodeError
+
+    try:
+        yield
     except (OSError, ValueError, KeyError, TypeError, IndexError, struct.error, DecodeError) as error:
         raise BackendError(
             f"not a readable Core ML package: {error}",

@@ -11,23 +11,33 @@ __all__ = ["Finding", "LintReport", "OperationVerdict", "lint"]
 
 
 def lint(path: Path) -> LintReport:
-    """Return the verdict on a .tflite file or an .mlpackage folder.
+    """Return the verdict on a .tflite file or an .mlpackage folder; they are told by what is in them.
 
-    Raises ``UsageError`` for another kind of file, ``ConvertError`` for one that cannot be read.
+    Raises ``UsageError`` for another kind of file, ``ConvertError`` or ``BackendError`` for one that cannot be read.
     """
     if not path.exists():
         raise UsageError("there is no such file", context=str(path), hint="Check the path.", reference="no-such-file")
-    if path.suffix == ".tflite":
+    if path.is_dir():
+        if path.suffix == ".mlpackage" or (path / "Manifest.json").is_file():
+            from sdkgen.convert.lint import coreml
+
+            return coreml.lint(path)
+    elif path.suffix == ".tflite" or _is_tflite(path):
         from sdkgen.convert.lint import tflite
 
         return tflite.lint(path)
-    if path.suffix == ".mlpackage":
-        from sdkgen.convert.lint import coreml
-
-        return coreml.lint(path)
+    kind = "a folder that is no .mlpackage" if path.is_dir() else f"a {path.suffix or 'file without a suffix'}"
     raise UsageError(
-        f"cannot judge a {path.suffix or 'file without a suffix'}",
+        f"cannot judge {kind}",
         context=str(path),
         hint="Give a .tflite file or an .mlpackage folder.",
         reference="unknown-model-format",
     )
+
+
+def _is_tflite(path: Path) -> bool:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(8)[4:] == b"TFL3"
+    except OSError:
+        return False
