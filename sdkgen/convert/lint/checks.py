@@ -163,3 +163,19 @@ def bhwc(shape: tuple[int, ...]) -> tuple[int, int, int, int]:
 def text(shape: tuple[int, ...]) -> str:
     """Return a shape as people write it."""
     return " × ".join(map(str, shape)) or "a scalar's"
+
+
+def check_first(operation: Operation) -> None:
+    """Check that the first operand and the results can be values."""
+    values(operation, 0, results=True)
+
+
+def check_first_two(operation: Operation) -> None:
+    """Check that the first two operands and the results can be values."""
+    values(operation, 0, 1, results=True)
+
+
+def check_constant_input(operation: Operation, slot: int = 0) -> None:
+    """Check that the operand is computed: the source lets a constant through, and the compiler ends the process."""
+    if operand(operation, slot).constant:
+        refuse("constant-input", "its input is a constant")
