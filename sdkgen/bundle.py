@@ -162,7 +162,8 @@ def _check_gpu(artifact: Artifact, runtime: str) -> None:
         report = report.model_copy(update={"required": (DELEGATES[runtime],)})
     if report.passed:
         return
-    finding, name, operations = next(one for one in report.grouped() if one[0].target in report.required)
+    faults = (one for one in report.grouped() if one[0].verdict != "unknown" and one[0].target in report.required)
+    finding, name, operations = next(faults)
     raise ConvertError(
         f"{len(operations)} {name} operations of the artifact would fall off the GPU: {finding.message}",
         context=str(artifact.path),

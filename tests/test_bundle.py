@@ -312,7 +312,7 @@ def test_bytes_in_are_for_the_runtime_whose_gpu_takes_them(run: Run, tmp_path: P
     refused = run("build", "--target", "android", "--input", "bytes", "--runtime", "tflite", "--out", "t", cwd=tmp_path)
     assert refused.returncode == 1
     assert "falls-off-the-gpu" in refused.stderr
-    assert "not from uint8 to float32" in refused.stderr
+    assert "it casts uint8 to float32" in refused.stderr
     assert not (tmp_path / "t").exists()
     refused = run("build", "--target", "ios", "--input", "bytes", "--out", "i", cwd=tmp_path)
     assert (refused.returncode, "hands over bytes already" in refused.stderr) == (2, True)
