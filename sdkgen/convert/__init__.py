@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sdkgen import cache, console
 from sdkgen.artifact import SUFFIXES, Artifact, ArtifactRecord, Format, Layout, Precision, tool_versions
-from sdkgen.convert import half
 from sdkgen.errors import WeightsError
 from sdkgen.files import sha256_bytes, sha256_json, sha256_path, size_of, source_digest
 from sdkgen.formats import DEFAULT_VARIANT
-from sdkgen.spec.model import ModelSpec
-from sdkgen.weights import fetch
+
+if TYPE_CHECKING:
+    from sdkgen.spec.model import ModelSpec
 
 TOOLS: dict[Format, tuple[str, ...]] = {
     "tflite": ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "jax", "flatbuffers", "numpy"),
@@ -45,6 +45,8 @@ def convert(
 
     Raises ``WeightsError``; ``ConvertError`` if half cannot hold a weight or the converter fails.
     """
+    from sdkgen.weights import fetch
+
     weights_sha256 = sha256_bytes(fetch.read(weights)) if weights is not None else spec.weights.sha256
     determined_by = {
         "spec": spec.model_dump(mode="json", by_alias=True),
@@ -57,6 +59,7 @@ def convert(
 
     def fill(folder: Path) -> None:
         # Imported here, so that what the cache holds is had without loading torch or a converter.
+        from sdkgen.convert import half
         from sdkgen.network import load
 
         converter = import_module(f"sdkgen.convert.{form}")
