@@ -7,6 +7,7 @@ from functools import partial
 
 from sdkgen.convert.lint.checks import (
     Check,
+    Doubt,
     activation,
     constant_axes,
     count,
@@ -246,6 +247,10 @@ def _lstm(operation: Operation) -> None:
         if operation.option("fusedActivationFunction") not in (tanh, sigmoid_of_the_runtime):
             refuse("lstm", "its activation is neither tanh nor sigmoid")
         return
+    if (operand(operation, 1).constant or operand(operation, 4).constant) and operand(
+        operation, 0
+    ) in operation.computed:
+        raise Doubt("its first state is a constant: the source refuses that, and the runtime has been seen to take it")
     count(operation, computed=3, constant=2, results=4)
     depth = operation.outputs[3].shape
     if depth and depth[-1] % 4:

@@ -16,6 +16,7 @@ from sdkgen.convert.lint.checks import (
     Check,
     Doubt,
     activation,
+    check_constant_input,
     check_first,
     check_first_two,
     count,
@@ -238,6 +239,27 @@ def _constant_operand(tensor: Tensor) -> None:
         refuse("tensor-rank", f"the constant operand has {tensor.rank} axes")
 
 
+def _two_values(operation: Operation) -> None:
+    check_first_two(operation)
+    if operation.computed[0].index == operation.computed[1].index:
+        refuse("same-operand", "both operands are the same tensor")
+
+
+def _pixel_shuffle(operation: Operation) -> None:
+    check_constant_input(operation)
+    check_first(operation)
+
+
+def _composite(check: Check) -> Check:
+    """Return a check that ends in doubt: on these the runtime crashed, whatever else was in the graph."""
+
+    def judge_composite(operation: Operation) -> None:
+        check(operation)
+        raise Doubt(f"LiteRT {WITNESS} has a kernel for {operation.name}, and has been seen to crash on it")
+
+    return judge_composite
+
+
 def _own_parser(operation: Operation) -> None:
     raise Doubt(f"LiteRT has a kernel for {operation.name}, whose conditions are not known here")
 
@@ -283,12 +305,13 @@ def _kernels() -> dict[str, Kernel]:
     add("PACK", "PackOperationParser", check_pack)
     add("PRELU", "PReLUOperationParser", check_prelu, 1, common=False)
     add("PAD PADV2 MIRROR_PAD", "PadOperationParser", check_pad, 5)
-    add("AVERAGE_POOL_2D MAX_POOL_2D MaxPoolingWithArgmax2D", "Pooling2DOperationParser", check_pool, 2)
+    add("AVERAGE_POOL_2D MAX_POOL_2D", "Pooling2DOperationParser", check_pool, 2)
+    add("MaxPoolingWithArgmax2D", "Pooling2DOperationParser", check_pool, 1)
     add("MEAN SUM REDUCE_ALL REDUCE_ANY REDUCE_MAX REDUCE_MIN REDUCE_PROD", "ReduceOperationParser", check_reduce)
     add("QUANTIZE", "QuantizeOperationParser", check_quantize, 2)
     add("RELU RELU6 RELU_0_TO_1 RELU_N1_TO_1 LEAKY_RELU", "ReLUOperationParser", _unary, 2)
     add("STABLEHLO_REMAINDER", "RemainderOperationParser", check_first_two)
-    add("Resampler", "ResamplerOperationParser", check_first_two)
+    add("Resampler", "ResamplerOperationParser", _two_values, 1)
     add("RESHAPE", "ReshapeOperationParser", check_first, 1)
     add("RESIZE_BILINEAR RESIZE_NEAREST_NEIGHBOR", "Resize2DOperationParser", check_first, 3)
     add("REVERSE_V2", "ReverseOperationParser", check_reduce)
@@ -307,15 +330,17 @@ def _kernels() -> dict[str, Kernel]:
         "Convolution2DTransposeBias",
         "TransposeConvCustomOperationParser",
         partial(check_transposed_convolution, source=0),
+        1,
     )
     add("UNPACK", "UnpackOperationParser", check_unpack, common=False)
-    add("MaxUnpooling2D", "Unpooling2DOperationParser", check_first_two)
-    add("custom_call.PixelShuffle", "PixelShuffleParser", check_first, common=False)
-    add(
-        "odml.group_norm", "CompositeGroupNormParser, CompositeLayerNormParser", check_group_or_layer_norm, common=False
-    )
-    add("odml.rms_norm", "CompositeRmsNormParser", check_rms_norm, common=False)
-    add("odml.scaled_dot_product_attention", "CompositeSdpaParser", check_attention, common=False)
+    add("MaxUnpooling2D", "Unpooling2DOperationParser", _two_values, 1)
+    add("custom_call.PixelShuffle", "PixelShuffleParser", _pixel_shuffle, 1, common=False)
+    for name, parser, check in (
+        ("odml.group_norm", "CompositeGroupNormParser, CompositeLayerNormParser", check_group_or_layer_norm),
+        ("odml.rms_norm", "CompositeRmsNormParser", check_rms_norm),
+        ("odml.scaled_dot_product_attention", "CompositeSdpaParser", check_attention),
+    ):
+        add(name, parser, _composite(check), common=False)
     add(
         "AlignmentPointsToTransformMatrix KeepIfMax2D Landmarks2TransformMatrix Landmarks2TransformMatrixV2 "
         "RoIToTransformMatrix TransformLandmarks TransformTensor TransformTensorBilinear moe odml.cache_update "

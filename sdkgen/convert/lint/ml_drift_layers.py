@@ -134,6 +134,11 @@ def check_lstm(operation: Operation) -> None:
     if operation.option("kernelType") != 0:
         numbers(operation, 2, "the weights", (2,))
         values(operation, 0, 1, 4, results=True)
+        for tensor in operation.computed:
+            if tensor.rank > 2:
+                refuse("lstm", f"its input or state has {tensor.rank} axes")
+            if tensor.type in ("int8", "uint8") and not tensor.scales:
+                refuse("quantization", f"its input or state is {tensor.type} and has no scale")
         return
     values(operation, *_LSTM_STATES, results=True)
 
@@ -188,6 +193,9 @@ def check_quantize(operation: Operation) -> None:
 def check_transposed_convolution(operation: Operation, source: int) -> None:
     """Check TRANSPOSE_CONV and its custom form; ``source`` is the slot of the input."""
     values(operation, source, results=True)
+    if operation.kind == "CUSTOM":
+        check_constant_input(operation)
+        check_bias(operation)
     if len(operation.computed) == 2 and operation.kind != "CUSTOM":
         values(operation, 1)
     else:

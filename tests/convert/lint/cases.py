@@ -7,12 +7,14 @@ every rule is asked of every operation that it could concern. Rules and runtime 
 from __future__ import annotations
 
 import copy
+import struct
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
+from flatbuffers import flexbuffers
 
 from sdkgen.convert import flatbuffer
 from tests.convert.tiny import Tiny
@@ -43,7 +45,7 @@ def taken(name: str) -> Case:
 
 def _make(name: str) -> Tiny:
     tiny = Tiny()
-    MAKERS[name](tiny)
+    (MAKERS | CRASHING)[name](tiny)
     operator = tiny.graph.operators[0]
     model = tiny.model
     inputs = [
@@ -276,6 +278,67 @@ def _gather(tiny: Tiny) -> list[int]:
     return [tiny.tensor(IMAGE), tiny.constant(_ints(0, 2))]
 
 
+def _custom(
+    name: str, operands: Callable[[Tiny], list[int]], *results: tuple[tuple[int, ...], str], options: bytes = b""
+) -> Maker:
+    def make(tiny: Tiny) -> None:
+        made = [tiny.tensor(shape, kind) for shape, kind in results]
+        operator = tiny.operation("CUSTOM", operands(tiny), made)
+        tiny.model.operatorCodes[0].customCode = name.encode()
+        operator.customOptions = np.frombuffer(options, np.uint8)
+
+    return make
+
+
+def _composite(name: str, operands: Callable[[Tiny], list[int]], **attributes: Any) -> Maker:
+    """Make an operation that stands for a second subgraph, here a product of its first operand with itself."""
+
+    def make(tiny: Tiny) -> None:
+        inputs = operands(tiny)
+        shapes = [flatbuffer.shape(tiny.graph.tensors[i]) for i in inputs]
+        operator = tiny.operation("STABLEHLO_COMPOSITE", inputs, [tiny.tensor(shapes[0])])
+        options = tiny.schema.StableHLOCompositeOptionsT()
+        options.name, options.decompositionSubgraphIndex = name.encode(), 1
+        options.compositeAttributes = np.frombuffer(flexbuffers.Dumps(attributes), np.uint8)
+        operator.builtinOptions2 = options
+        operator.builtinOptions2Type = tiny.schema.BuiltinOptions2.StableHLOCompositeOptions
+        body = Tiny()
+        body.model, body.graph = tiny.model, tiny.schema.SubGraphT()
+        body.graph.tensors, body.graph.operators, body.graph.name = [], [], b"body"
+        sources, result = [body.tensor(shape) for shape in shapes], body.tensor(shapes[0])
+        body.operation("MUL", [sources[0], sources[0]], [result])
+        body.between(sources, [result])
+        tiny.model.subgraphs.append(body.graph)
+
+    return make
+
+
+def _lstm(tiny: Tiny) -> None:
+    source, activations, state = tiny.tensor((1, 8)), tiny.tensor((1, 4)), tiny.tensor((1, 4))
+    operands = [source, activations, tiny.constant(_numbers(16, 12)), tiny.constant(_numbers(16)), state]
+    results = [tiny.tensor((1, size)) for size in (4, 4, 12, 16)]
+    tiny.operation("LSTM", operands, results, version=2, fusedActivationFunction=4, kernelType=1)
+
+
+def _norm(tiny: Tiny) -> list[int]:
+    return _image(tiny, _numbers(8), _numbers(8))
+
+
+_POOL_2 = struct.pack("<10i", 1, 2, 2, 2, 2, 0, 0, 0, 0, 0)
+"""TfLitePoolParams, as MediaPipe's operations hold it: padding, strides, filter, activation, computed padding."""
+
+_TRANSPOSE_CONV_2 = struct.pack("<4i", 1, 2, 2, 0)
+"""TfLiteTransposeConvParams: padding, strides, activation."""
+
+CRASHING: dict[str, Maker] = {
+    "odml.group_norm": _composite("odml.group_norm", _norm, epsilon=1e-5, num_groups=2, sub_type=0, channel_axis=3),
+    "odml.rms_norm": _composite("odml.rms_norm", lambda t: _image(t, _numbers(8)), epsilon=1e-5),
+    "odml.scaled_dot_product_attention": _composite(
+        "odml.scaled_dot_product_attention", lambda t: [t.tensor((1, 4, 2, 8)) for _ in range(3)], scale=0.35
+    ),
+}
+"""Composites that have a kernel, and on which LiteRT's accelerator has been seen to end its process."""
+
 _UNARY = (
     "ABS CEIL COS ELU EXP FLOOR GELU HARD_SWISH LEAKY_RELU LOG LOGISTIC NEG RELU RELU6 RELU_N1_TO_1 ROUND RSQRT SIGN "
     "SIN SQRT SQUARE TANH STABLEHLO_CBRT"
@@ -305,6 +368,29 @@ MAKERS: dict[str, Maker] = {
     "CONV_2D": _one(
         "CONV_2D", lambda t: _image(t, _numbers(6, 3, 3, 8), _numbers(6)), (1, 4, 4, 6), strideH=1, strideW=1
     ),
+    "Convolution2DTransposeBias": _custom(
+        "Convolution2DTransposeBias",
+        lambda t: _image(t, _numbers(4, 2, 2, 8), _numbers(4)),
+        ((1, 8, 8, 4), "FLOAT32"),
+        options=_TRANSPOSE_CONV_2,
+    ),
+    "MaxPoolingWithArgmax2D": _custom(
+        "MaxPoolingWithArgmax2D", _image, ((1, 2, 2, 8), "FLOAT32"), ((1, 2, 2, 8), "FLOAT32"), options=_POOL_2
+    ),
+    "MaxUnpooling2D": _custom(
+        "MaxUnpooling2D",
+        lambda t: [t.tensor((1, 2, 2, 8)), t.tensor((1, 2, 2, 8))],
+        (IMAGE, "FLOAT32"),
+        options=_POOL_2,
+    ),
+    "Resampler": _custom("Resampler", lambda t: [t.tensor(IMAGE), t.tensor((1, 4, 4, 2))], (IMAGE, "FLOAT32")),
+    "custom_call.PixelShuffle": _custom(
+        "custom_call.PixelShuffle",
+        _image,
+        ((1, 8, 8, 2), "FLOAT32"),
+        options=bytes(flexbuffers.Dumps({"upscale_factor": 2})),
+    ),
+    "LSTM": _lstm,
     "CUMSUM": _one("CUMSUM", lambda t: _image(t, np.array(3, np.int32)), IMAGE),
     "DEPTHWISE_CONV_2D": _one(
         "DEPTHWISE_CONV_2D",

@@ -23,7 +23,7 @@ _MIDDLE = """
 ## Operations that the delegates have kernels for
 
 The number is the highest version that is taken, "any" where the delegate does not look at it, and a dash where there is
-no kernel. ? marks operations whose conditions LiteRT does not publish.
+no kernel. ? marks operations whose conditions LiteRT does not publish, ! those on which LiteRT 2.3.0 has crashed.
 
 | operation | legacy delegate | ML Drift |
 |---|---|---|
@@ -43,6 +43,8 @@ def _cell(kernel: Kernel | None) -> str:
         return "–"
     if kernel.parser == "CustomOperationParserFactory":
         return "?"
+    if kernel.parser.startswith("Composite"):
+        return "!"
     return "any" if kernel.version is None else str(kernel.version)
 
 
