@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sdkgen import console
+from sdkgen.errors import OutputError
 from sdkgen.files import files_below, sha256_path, whole_folder
 
 if sys.platform != "win32":
@@ -62,11 +63,22 @@ def make(kind: str, key: str, build: Callable[[Path], None], *, anew: bool = Fal
     with _alone(f"{kind}-{key}"):
         if not anew and (found := find(kind, key)) is not None:
             return found
-        with whole_folder(entry) as work:
+        with _hint_at_the_variable(), whole_folder(entry) as work:
             (work / "content").mkdir()
             build(work / "content")
             (work / _LISTING).write_text(json.dumps(_list(work / "content"), indent=1))
     return entry / "content"
+
+
+@contextmanager
+def _hint_at_the_variable() -> Iterator[None]:
+    """Let an error that says that the cache cannot be written name the variable that moves it."""
+    try:
+        yield
+    except OutputError as error:
+        if Path(error.context).is_relative_to(root().absolute()):
+            error.hint = f"{error.hint} SDKGEN_CACHE names another folder for the cache."
+        raise
 
 
 @contextmanager

@@ -316,3 +316,22 @@ def test_bytes_in_are_for_the_runtime_whose_gpu_takes_them(run: Run, tmp_path: P
     assert not (tmp_path / "t").exists()
     refused = run("build", "--target", "ios", "--input", "bytes", "--out", "i", cwd=tmp_path)
     assert (refused.returncode, "hands over bytes already" in refused.stderr) == (2, True)
+
+
+def test_a_bundle_is_built_in_the_folder_that_one_stands_in(run: Run, tmp_path: Path) -> None:
+    folder = tmp_path / "sdk"
+    folder.mkdir()
+    for options in ((), ("--force",)):
+        before = folder.stat().st_ino
+        done = run("build", "--target", "onnx", "--out", ".", *options, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert folder.stat().st_ino == before
+        assert (folder / "manifest.json").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["sdk"]
+
+
+@pytest.mark.parametrize("command", [("build", "--target", "onnx"), ("detect", "x.png"), ("eval", "--data", "x")])
+def test_trust_without_weights_is_refused(run: Run, command: tuple[str, ...]) -> None:
+    done = run(*command, "--trust-weights")
+    assert done.returncode == 2
+    assert "--trust-weights is about the file of --weights" in done.stderr

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from sdkgen import cache
+from sdkgen.errors import OutputError
 
 
 @pytest.mark.usefixtures("empty_cache")
@@ -79,3 +80,19 @@ def test_a_failed_build_leaves_nothing(empty_cache: Path) -> None:
     with pytest.raises(RuntimeError):
         cache.make("kind", "key", fill)
     assert list((empty_cache / "kind").iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_names_the_variable(empty_cache: Path) -> None:
+    empty_cache.parent.mkdir(parents=True, exist_ok=True)
+    empty_cache.rmdir() if empty_cache.is_dir() else None
+    empty_cache.write_text("a file in its place")
+    with pytest.raises(OutputError, match="SDKGEN_CACHE"):
+        cache.make("kind", "key", lambda _: None)
+
+    def fail_elsewhere(_: Path) -> None:
+        raise OutputError("cannot write: no space", context="/elsewhere", hint="Free some.")
+
+    empty_cache.unlink()
+    with pytest.raises(OutputError) as caught:
+        cache.make("kind", "key", fail_elsewhere)
+    assert caught.value.hint == "Free some."

@@ -16,6 +16,12 @@ def given(context: typer.Context) -> dict[str, str]:
     return {name: flags[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
+def refuse_trust_alone(weights: object, trust: bool) -> None:
+    """Raise ``UsageError`` if --trust-weights was given and --weights was not."""
+    if trust and weights is None:
+        raise UsageError("--trust-weights is about the file of --weights", hint="Give --weights FILE, or leave it out.")
+
+
 def refuse(context: typer.Context, options: Iterable[str], what: str, more: str = "") -> None:
     """Raise ``UsageError``, saying ``what`` makes them meaningless, if any of ``options`` was given."""
     found = given(context)

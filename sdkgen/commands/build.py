@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdkgen import console
-from sdkgen.commands import given
+from sdkgen.commands import given, refuse_trust_alone
 from sdkgen.errors import UsageError, nearest
 from sdkgen.formats import InputType, Layout, Pipeline, Precision
 from sdkgen.spec.registry import LANDMARKER, load_model
@@ -56,6 +56,7 @@ def build(
     from sdkgen.bench.tuning import file as tuned_file
 
     kind = _target(target)
+    refuse_trust_alone(weights, trust_weights)
     spec = load_model(model)
     _ = spec.detector  # an SDK needs one
     _refuse_strangers(

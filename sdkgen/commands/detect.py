@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from sdkgen import console
+from sdkgen.commands import refuse_trust_alone
 from sdkgen.errors import ImageError, UsageError
 from sdkgen.formats import Precision
 from sdkgen.records import Form, print_records
@@ -68,6 +69,7 @@ def detect_faces(
 
     spec = load_model(model)
     options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard")
+    refuse_trust_alone(weights, trust_weights)
     if weights is None:
         _ = spec.released  # an untrained model finds no faces
     if (video is None) == (not images):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import typer
 
 from sdkgen import __version__, console
+from sdkgen.commands import refuse_trust_alone
 from sdkgen.formats import Precision
 from sdkgen.spec.registry import load_model
 
@@ -63,6 +64,7 @@ def evaluate(
     from sdkgen.evaluate.workers import count_workers
     from sdkgen.files import sha256_json, sha256_path
 
+    refuse_trust_alone(weights, trust_weights)
     spec = load_model(model)
     if weights is None:
         _ = spec.detector, spec.released

