@@ -31,10 +31,13 @@ def install(session: nox.Session, *packages: str) -> None:
 
 @nox.session(python=PYTHON)
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
-    install(session, "ruff")
+    """Check style and formatting, and GitHub's workflows."""
+    install(session, "ruff", "check-jsonschema", "zizmor")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    workflows = sorted(str(path) for path in (ROOT / ".github" / "workflows").glob("*.yml"))
+    session.run("check-jsonschema", "--builtin-schema", "vendor.github-workflows", *workflows)
+    session.run("zizmor", "--offline", "--quiet", "--config", ".github/zizmor.yml", *workflows)
 
 
 @nox.session(python=PYTHON)
@@ -83,6 +86,14 @@ def base(session: nox.Session) -> None:
     session.log(f"The base install takes {megabytes:.0f} MB")
     if megabytes > 300:
         session.error("The base install must stay under 300 MB")
+
+
+@nox.session(python=["3.11", "3.12", "3.13"])
+def pythons(session: nox.Session) -> None:
+    """Install without extras on every supported Python, and run the tests that need no more."""
+    session.install(".", "pytest", *CONSTRAINTS)
+    base_only = ("tests/spec", "tests/bench/results", "tests/test_files.py", "tests/test_cache.py", "tests/test_cli.py")
+    session.run("pytest", "-m", "not slow and not root", *base_only, *session.posargs)
 
 
 @nox.session(python=PYTHON)
