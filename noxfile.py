@@ -56,6 +56,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHON)
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site, in site/; a link or an anchor that leads nowhere fails."""
+    install(session, "zensical")
+    session.run("zensical", "build", "--clean", "--strict", "--config-file", "mkdocs.yml")
+
+
+@nox.session(python=PYTHON)
 def wheel(session: nox.Session) -> None:
     """Build the wheel and use it outside the tree, with packages of its own; under ``--no-venv`` with the caller's."""
     install(session, "build")
