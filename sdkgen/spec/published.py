@@ -19,16 +19,31 @@ class SourceSpec(Strict):
     author: str
     reference: str
     table: str
+    date: str = ""
 
 
 class LatencyFigure(Strict):
-    """How long one inference took on a device. ``device_models`` are names by which such a device gives itself."""
+    """How long one inference took on a device. ``device_models`` are names by which such a device gives itself.
+
+    ``runtime``, ``precision`` and ``threads`` are there where the publication tells figures apart by them.
+    """
 
     device: str
     device_models: tuple[str, ...] = ()
     network: str
     backend: Literal["gpu", "cpu", "npu"]
     milliseconds: Positive
+    runtime: str = ""
+    precision: str = ""
+    threads: int | None = None
+
+    @property
+    def column(self) -> str:
+        """What the figure is of, beside the device: figures of one column may be compared."""
+        threads = "" if self.threads is None else f" × {self.threads}"
+        return ", ".join(
+            part for part in (self.network, self.backend.upper() + threads, self.runtime, self.precision) if part
+        )
 
 
 class AccuracyFigure(Strict):
@@ -40,12 +55,13 @@ class AccuracyFigure(Strict):
 
 
 class PublishedSpec(Strict):
-    """One published table."""
+    """One published table. ``listed`` ones stand beside measurements unasked, the large ones if asked for by name."""
 
     schema_version: Literal[1] = Field(alias="schema")
     name: str
     title: str
     note: str
+    listed: bool = True
     source: SourceSpec
     latency: tuple[LatencyFigure, ...] = ()
     accuracy: tuple[AccuracyFigure, ...] = ()

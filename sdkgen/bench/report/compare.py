@@ -12,7 +12,7 @@ from sdkgen.bench.report.model import CellReport, Report, build_report, choose_r
 from sdkgen.bench.report.text import Extra, number
 from sdkgen.bench.results import statistics
 from sdkgen.bench.results.store import Store
-from sdkgen.errors import UsageError
+from sdkgen.errors import UsageError, nearest
 from sdkgen.spec.published import PublishedSpec, published
 
 
@@ -74,9 +74,12 @@ def read_baseline(store: Store, text: str) -> Report:
 
 
 def compare_with(report: Report, store: Store, text: str) -> Extra:
-    """Return the report beside what ``text`` names: see ``read_baseline``, or published figures."""
-    if text == "published":
-        tables = [one for one in published() if one.latency]
+    """Return the report beside what ``text`` names: see ``read_baseline``, or published figures.
+
+    Those are ``published``, or ``published:NAME`` for one table of devices/published/ by its name.
+    """
+    if text == "published" or text.startswith("published:"):
+        tables = _tables(text.partition(":")[2])
         headings, rows = published_table(report, tables)
         note = " ".join(f"{one.source.reference}, {one.source.table}: {one.note}" for one in tables)
         return Extra("Beside published figures, in ms", headings, rows, note)
@@ -99,29 +102,39 @@ def change_row(change: Change) -> tuple[str, ...]:
     return (name, cell.provenance, *figures, " → ".join(artifacts))
 
 
+def _tables(name: str) -> list[PublishedSpec]:
+    known = {one.name: one for one in published() if one.latency}
+    if name and name not in known:
+        raise UsageError(f"no published table {name!r}", hint=nearest(name, known), reference="unknown-table")
+    return [known[name]] if name else [one for one in known.values() if one.listed]
+
+
 def published_table(report: Report, tables: Sequence[PublishedSpec]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return headings and rows of a table like the paper's: a row a device, figures of the GPU (or the NPU) in ms.
 
     Every column says where its figures come from. A measured device that a publication names shares its row; where
     there are several of its model, each figure says whose it is.
     """
-    networks = list(dict.fromkeys((figure.network, figure.backend) for one in tables for figure in one.latency))
+    networks = list(dict.fromkeys(figure.column for one in tables for figure in one.latency))
     measured = [cell for cell in report.cells if cell.backend == "gpu" and cell.median is not None]
     told = told_apart(measured, "model", "provenance")
     columns = [(f"{cell.model}, GPU{more}", cell.provenance) for cell, more in zip(measured, told, strict=True)]
     ours = list(dict.fromkeys(columns))
     headings = (
         "device",
-        *(f"{network}, {backend.upper()}, published" for network, backend in networks),
+        *(f"{network}, published" for network in networks),
         *(f"{what}, {provenance}" for what, provenance in ours),
         "source",
     )
-    lines: dict[str, dict[tuple[str, str], str]] = {}
+    lines: dict[str, dict[str | tuple[str, str], str]] = {}
     sources: dict[str, list[str]] = {}
     names: dict[str, str] = {}
     for one in tables:
         for figure in one.latency:
-            lines.setdefault(figure.device, {})[figure.network, figure.backend] = f"{figure.milliseconds:g}"
+            line = lines.setdefault(figure.device, {})
+            text = f"{figure.milliseconds:g}"
+            # Of the GPUs of one device, or its runs: each figure stands there.
+            line[figure.column] = f"{line[figure.column]}, {text}" if figure.column in line else text
             sources.setdefault(figure.device, []).append(f"{one.source.reference}, {one.source.table}")
             names |= dict.fromkeys(figure.device_models, figure.device)
     places = [names.get(cell.device_model or "") if cell.provenance == "measured" else None for cell in measured]
@@ -132,8 +145,9 @@ def published_table(report: Report, tables: Sequence[PublishedSpec]) -> tuple[tu
         line = lines.setdefault(device, {})
         line[column] = f"{line[column]}, {text}" if column in line else text
         sources.setdefault(device, []).append(f"{cell.provenance}, {', '.join(report.runs)}")
+    keys: tuple[str | tuple[str, str], ...] = (*networks, *ours)
     rows = [
-        (device, *(figures.get(key, "–") for key in (*networks, *ours)), "; ".join(dict.fromkeys(sources[device])))
+        (device, *(figures.get(key, "–") for key in keys), "; ".join(dict.fromkeys(sources[device])))
         for device, figures in lines.items()
     ]
     return headings, rows
