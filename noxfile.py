@@ -121,9 +121,9 @@ def golden(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def parity(session: nox.Session) -> None:
-    """Hold every artifact to the network on each runtime that runs anywhere: LiteRT's CPU, ONNX Runtime, Core ML."""
+    """Hold every artifact to the network on what runs anywhere: LiteRT's CPU, ONNX Runtime, Core ML, Core AI."""
     install(session, *DEV)
-    runtimes = [f"--backend={name}" for name in ("litert", "onnx", "coreml")]
+    runtimes = [f"--backend={name}" for name in ("litert", "onnx", "coreml", "coreai")]
     session.run("sdkgen", "parity", "--all", *runtimes, *session.posargs, env={"COLUMNS": "120"})
 
 

@@ -22,13 +22,17 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from sdkgen.artifact import Layout, Precision, TensorRecord
+from sdkgen.artifact import Layout, Precision, TensorRecord, tool_versions
+from sdkgen.backends import coreai as backend
 from sdkgen.convert.heads import joined, output_names
 from sdkgen.errors import ConvertError, MissingExtraError
-from sdkgen.files import sha256_bytes, whole_folder
+from sdkgen.files import whole_folder
 from sdkgen.spec.model import ModelSpec
 
 ENTRY = "main"
+OLDEST = {"coreai-core": backend.OLDEST_CORE, "coreai-torch": "0.4.3"}
+"""Assets of coreai-torch 0.4.0 were refused by later betas of the system (github.com/apple/coreai-torch, issue 44)."""
+
 _CREATED = "19700101T000000Z"
 """The date of creation of every asset: the start of Unix time, in the form coreai-core writes."""
 
@@ -48,19 +52,22 @@ class HalfInside(nn.Module):
 def convert(network: nn.Module, spec: ModelSpec, target: Path, *, precision: Precision, layout: Layout) -> None:
     """Write ``network`` to the folder ``target``; the same arguments yield the same bytes.
 
-    The input is a float32 array (1, 3, H, W) in the model's input range, the outputs are float32 arrays named as in the
-    spec, whatever ``precision`` the arithmetic has. ``network`` itself stays as it is.
+    The input is a float32 array (1, 3, H, W) in the model's input range, the output a float32 array in the joined
+    layout, whatever ``precision`` the arithmetic has. ``network`` itself stays as it is.
 
-    Raises ``ConvertError`` if the network cannot be converted, ``MissingExtraError`` without coreai-torch,
-    ``OutputError`` if ``target`` cannot be written.
+    Raises ``ConvertError`` if the network cannot be converted or the converter is too old, ``MissingExtraError``
+    without coreai-torch, ``OutputError`` if ``target`` cannot be written.
     """
+    if layout != "joined":
+        raise ConvertError("Core AI assets have one output", hint="Leave --outputs out.", reference="joined-only")
     with _quiet():
         try:
             from coreai_torch import TorchConverter, get_decomp_table
             from coreai_torch.debugging.debug_info import strip_debug_info
         except ImportError as error:
             raise MissingExtraError("coreai-torch", "coreai") from error
-        graph = copy.deepcopy(joined(network, spec) if layout == "joined" else network).eval()
+        _check_versions()
+        graph = copy.deepcopy(joined(network, spec)).eval()
         if precision == "fp16":
             graph = HalfInside(graph)
         example = torch.zeros(1, 3, spec.input.height, spec.input.width)
@@ -82,26 +89,23 @@ def convert(network: nn.Module, spec: ModelSpec, target: Path, *, precision: Pre
 def describe(path: Path) -> tuple[dict[str, int], tuple[TensorRecord, ...], tuple[TensorRecord, ...]]:
     """Return how often each operation occurs (constants aside), the inputs and the outputs of the asset at ``path``.
 
-    Raises ``ConvertError`` if its program is not the one its hash was taken of, ``MissingExtraError`` without
-    coreai-core.
+    Raises ``BackendError`` if it is damaged, ``MissingExtraError`` without coreai-core.
     """
-    if (path / "main.hash").read_bytes().hex() != sha256_bytes((path / "main.mlirb").read_bytes()):
-        raise ConvertError("the hash is not that of the program", context=str(path), hint="Convert the model again.")
-    with _quiet():
-        try:
-            from coreai.authoring import AIModelAsset
-        except ImportError as error:
-            raise MissingExtraError("coreai-core", "coreai") from error
-        program = AIModelAsset.load(path).program
-        graph = program._get_graph(ENTRY)
-        names = [[entry["coreai.name"].value for entry in attrs] for attrs in (graph.arg_attrs, graph.res_attrs)]
-        kinds = [list(graph.type.inputs), list(graph.type.results)]
-        ops = Counter(op.name.removeprefix("coreai.") for op in graph.bodyRegion.blocks[0].operations)
-        inputs, outputs = (
-            tuple(_tensor(name, kind) for name, kind in zip(*pair, strict=True))
-            for pair in zip(names, kinds, strict=True)
-        )
-    return {name: count for name, count in sorted(ops.items()) if name not in ("constant", "output")}, inputs, outputs
+    (function,) = (function for function in backend.describe(path) if function.name == ENTRY)
+    ops = Counter(op.name for op in function.operations if op.name not in ("constant", "output"))
+    return dict(sorted(ops.items())), function.inputs, function.outputs
+
+
+def _check_versions() -> None:
+    """Raise ``ConvertError`` if an installed package is one whose assets later systems refuse."""
+    found = tool_versions(*OLDEST)
+    for package, oldest in OLDEST.items():
+        if backend.is_older(found[package], oldest):
+            raise ConvertError(
+                f"{package} {found[package]} writes assets that later betas of Core AI refuse",
+                hint=f"Install {oldest} or later: pip install 'sdkgen[coreai]'",
+                reference="old-converter",
+            )
 
 
 def _with_stable_names(program: Any) -> Any:
@@ -117,12 +121,6 @@ def _with_stable_names(program: Any) -> Any:
     module = program._module._mlir_module
     text = re.sub(r"\bresource_\d+\b", number, module.operation.get_asm(enable_debug_info=True))
     return AIProgram._from_mlir_module(Module.parse(text, module.context))
-
-
-def _tensor(name: str, kind: Any) -> TensorRecord:
-    types = {"f32": "float32", "f16": "float16"}
-    shape = tuple(int(n) for n in kind.shape)
-    return TensorRecord(name=name, shape=shape, dtype=types.get(str(kind.element_type), str(kind.element_type)))
 
 
 def _write(program: Any, folder: Path, spec: ModelSpec) -> None:

@@ -41,7 +41,7 @@ def test_asset_computes_what_torch_does_and_faults_are_seen(name: str, precision
     coreai.convert(network, spec, tmp_path / "x.aimodel", precision=precision, layout="joined")
     image = letterboxed(astronaut(), spec.input)
     wanted = TorchBackend(network, spec).run(image)
-    backend = CoreAiBackend(tmp_path / "x.aimodel")
+    backend = CoreAiBackend(tmp_path / "x.aimodel", spec)
 
     def share(fed: np.ndarray) -> float:
         found = split(backend.run(fed), spec)
