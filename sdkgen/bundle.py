@@ -250,5 +250,6 @@ def _manifest(
         weights_bits=request.weights_bits,
         artifacts=artifacts,
         tools=context.tools,
+        requires={form: manifest.REQUIREMENTS[form] for form in request.formats} if request.target == "ios" else None,
         parts=parts,
     )

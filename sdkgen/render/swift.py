@@ -33,7 +33,7 @@ _PLATFORMS = {
     "coreml": ".iOS(.v16), .macOS(.v13), .macCatalyst(.v16), .visionOS(.v1)",
     "coreai": '.iOS("27.0"), .macOS("27.0"), .macCatalyst("27.0"), .visionOS("27.0")',
 }
-"""The oldest systems of a package without the other's models, as SwiftPM takes them."""
+"""``manifest.REQUIREMENTS`` as SwiftPM takes them; Core ML's where a package holds both."""
 
 _SYSTEMS = {
     "coreml": "on iOS 16 and macOS 13 or later: through Core ML",

@@ -121,8 +121,9 @@ struct ModelLadder: Sendable {
     ) async throws -> (any ModelRunner)? {
         let journal = store.journal
         let key = "\(modelKey) \(rung.place)"
+        let hasOtherRuntime = rung.resource.runtime != model.resources.last?.runtime
         // What the last runtime does on the CPU is the last resort, whatever happened there.
-        let isWatched = rung.units != .cpuOnly || rung.resource.runtime != model.resources.last?.runtime
+        let isWatched = rung.units != .cpuOnly || hasOtherRuntime
         if isWatched, journal.deaths(key) >= StartJournal.deathsAllowed {
             walk.reject(rung, "the app ended \(StartJournal.deathsAllowed) times in a row while this was tried")
             return nil
@@ -137,7 +138,7 @@ struct ModelLadder: Sendable {
             let outcome = goldenInput.compare(runner.outputs)
             if outcome.hasPassed { return runner }
             walk.reject(rung, "wrong results, \(outcome.summary)")
-        } catch let error as FaceDetectorError where error.mayDependOnComputeUnits {
+        } catch let error as FaceDetectorError where error.mayDependOnRung(hasOtherRuntime: hasOtherRuntime) {
             if case .predictionFailed = error, isWatched { walk.hasFailedToRun = true }
             walk.reject(rung, error.localizedDescription)
         }
@@ -202,10 +203,11 @@ struct ModelLadder: Sendable {
 }
 
 extension FaceDetectorError {
-    /// Whether other compute units may help: not where a resource is missing or another than it should be.
-    fileprivate var mayDependOnComputeUnits: Bool {
+    /// Whether other compute units or another runtime may help: not where a resource is missing or another than it should be.
+    fileprivate func mayDependOnRung(hasOtherRuntime: Bool) -> Bool {
         switch self {
         case .resourceDamaged, .predictionFailed: return true
+        case .modelInterfaceMismatch: return hasOtherRuntime
         default: return false
         }
     }
