@@ -73,7 +73,7 @@ def without_padding(network: Any) -> None:
 def test_apples_runtime_shows_a_missing_pad_down_to_the_faces(precision: Precision, tmp_path: Path) -> None:
     spec = load_model("blazeface-front")
     inputs = inputs_of(spec, photographs(), spec)
-    inputs = [*inputs[:1], inputs[3]]  # noise, and the photograph as it is
+    inputs = [inputs[0], inputs[2]]  # noise, and the photograph as it is
     against = [reference("torch", TorchBackend(load(spec), spec), inputs)]
     subject = Subject("coreai", precision, "joined", "coreai")
     found: dict[str, list[str]] = {}
@@ -89,7 +89,8 @@ def test_apples_runtime_shows_a_missing_pad_down_to_the_faces(precision: Precisi
         assert comparison.faces.count >= 1
     assert found["sound"] == []
     assert any("tensor 'scores'" in failure for failure in found["broken"])
-    assert any("face" in failure.split("on coreai", 1)[1] for failure in found["broken"])
+    if precision == "fp32":  # a face moves, by less than half's arithmetic may move it
+        assert any(": a face differs" in failure for failure in found["broken"])
 
 
 def test_there_is_one_layout(tmp_path: Path) -> None:

@@ -102,10 +102,11 @@ def render(
     return target
 
 
-def assemble(bundle: Path, folder: Path, *, with_core_ai: bool = False) -> Path:
+def assemble(bundle: Path, folder: Path, *, core_ai_tests: bool = False) -> Path:
     """Lay the harness around the sources of ``bundle`` in ``folder``, touching only what has changed.
 
-    ``with_core_ai`` adds the declarations of Core AI and the tests of bundles that hold models for it.
+    ``core_ai_tests`` adds those of bundles that hold models for Core AI, which need ``HARNESS_CORE_AI`` where they are
+    built.
     """
     parts = {
         bundle / "Sources": folder / "Sources",
@@ -130,14 +131,12 @@ def assemble(bundle: Path, folder: Path, *, with_core_ai: bool = False) -> Path:
         parts |= {RUNNER / f"{name}.c": folder / "Sources" / "Runner" / f"{name}.c" for name in RUNNER_SOURCES}
         headers = folder / "Sources" / "Runner" / "include"
         parts |= {RUNNER / f"{name}.h": headers / f"{name}.h" for name in (*RUNNER_SOURCES, "options")}
-    if with_core_ai:
+    if core_ai_tests:
         parts[HERE / "CoreAITests"] = folder / "Tests" / "DetectorTests" / "CoreAI"
     wanted: dict[Path, Path] = {}
     for source, target in parts.items():
         for file in files_below(source):
             wanted[target / file.relative_to(source) if source.is_dir() else target] = file
-    if not with_core_ai:
-        wanted = {target: file for target, file in wanted.items() if HERE / "stubs" / "CoreAI" not in file.parents}
     for target, file in wanted.items():
         if not target.exists() or target.read_bytes() != file.read_bytes():
             target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
-/// Runs a model, from memory that its input is written to, into memory that its outputs are read from. Both are allocated
-/// once.
+/// Runs a model, from memory that its input is written to, into memory that its outputs are read from.
+///
+/// Both are allocated once.
 protocol ModelRunner: AnyObject {
     /// What the last run wrote.
     var outputs: RawOutputs { get }

@@ -44,9 +44,15 @@
             for output in specification.outputs {
                 guard case .ndArray(let descriptor) = found.descriptor.outputDescriptor(of: output.name),
                     descriptor.scalarType == .float32, descriptor.shape == output.shape
-                else { throw Self.mismatch("the output \(output.name) is missing, or not \(output.shape) of type float32.") }
+                else {
+                    throw Self.mismatch("the output \(output.name) is missing, or not \(output.shape) of type float32.")
+                }
             }
-            array = NDArray(descriptor: descriptor)
+            let memory = NDArray(descriptor: descriptor)
+            guard memory.view(as: Float.self).interleaveLayout == nil else {
+                throw Self.mismatch("the input \(input.name) is interleaved.")
+            }
+            array = memory
             outputs = RawOutputs(specification)
             pixels = .allocate(capacity: input.width * input.height * Self.bytesPerPixel)
             pixels.initialize(repeating: 0)
@@ -118,7 +124,9 @@
             if let error = failure.value { throw error }
         }
 
-        fileprivate static func mismatch(_ detail: String) -> FaceDetectorError { .modelInterfaceMismatch(detail: detail) }
+        fileprivate static func mismatch(_ detail: String) -> FaceDetectorError {
+            .modelInterfaceMismatch(detail: detail)
+        }
     }
 
     extension RawOutputs.Tensor {
@@ -132,7 +140,9 @@
                     "the output \(name) is \(array.shape) of type \(array.scalarType), not \(shape) of type float32.")
             }
             let view = array.view(as: Float.self)
-            guard view.interleaveLayout == nil else { throw CoreAIRunner.mismatch("the output \(name) is interleaved.") }
+            guard view.interleaveLayout == nil else {
+                throw CoreAIRunner.mismatch("the output \(name) is interleaved.")
+            }
             view.withUnsafePointer { source, _, strides in
                 // Compute units may pad rows, so every row is looked up by its strides.
                 let last = shape.count - 1
