@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from sdkgen.artifact import tool_versions
 from sdkgen.backends import coreai
 from sdkgen.backends.coreai import CoreAiBackend, check_asset, describe, is_older
 from sdkgen.errors import BackendError, MissingExtraError
@@ -112,3 +113,12 @@ def test_a_missing_package_is_a_missing_extra(tmp_path: Path, monkeypatch: pytes
     with pytest.raises(MissingExtraError, match="coreai-core") as caught:
         describe(asset(tmp_path))
     assert "sdkgen[coreai]" in caught.value.hint
+
+
+def test_versions_of_a_package_that_is_missing_name_its_extra() -> None:
+    with pytest.raises(MissingExtraError, match="coreai-nothing") as caught:
+        tool_versions("numpy", "coreai-nothing")
+    assert "sdkgen[coreai]" in caught.value.hint
+    with pytest.raises(MissingExtraError) as caught:
+        tool_versions("litert-nothing")
+    assert "sdkgen[convert]" in caught.value.hint
