@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
+from sdkgen.errors import MissingExtraError
 from sdkgen.formats import SUFFIXES as SUFFIXES
 from sdkgen.formats import Format as Format
 from sdkgen.formats import InputType as InputType
@@ -61,7 +62,14 @@ class Artifact:
 
 
 def tool_versions(*packages: str) -> dict[str, str]:
-    """Return the installed versions of ``packages`` (and sdkgen's own), sorted by name."""
+    """Return the installed versions of ``packages`` (and sdkgen's own), sorted by name.
+
+    Raises ``MissingExtraError`` if one is not installed.
+    """
     from importlib import metadata
 
-    return {package: metadata.version(package) for package in sorted({"sdkgen", *packages})}
+    try:
+        return {package: metadata.version(package) for package in sorted({"sdkgen", *packages})}
+    except metadata.PackageNotFoundError as error:
+        package = str(error.name)
+        raise MissingExtraError(package, "coreai" if package.startswith("coreai") else "convert") from error

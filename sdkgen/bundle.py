@@ -24,13 +24,14 @@ from sdkgen.weights import fetch
 
 Target: TypeAlias = Literal["ios", "android", "onnx"]
 TARGETS: tuple[Target, ...] = get_args(Target)
-FORMATS: dict[Target, Format] = {"ios": "coreml", "android": "tflite", "onnx": "onnx"}
 RENDERERS: dict[Target, str] = {"ios": "swift", "android": "kotlin", "onnx": "onnx"}
-RUNTIMES: dict[Target, tuple[str, ...]] = {
-    "ios": ("coreml",),
-    "android": ("litert", "tflite"),
-    "onnx": ("onnxruntime",),
+RUNTIMES: dict[Target, dict[str, tuple[Format, ...]]] = {
+    "ios": {"coreml": ("coreml",), "coreai": ("coreai",), "both": ("coreai", "coreml")},
+    "android": {"litert": ("tflite",), "tflite": ("tflite",)},
+    "onnx": {"onnxruntime": ("onnx",)},
 }
+"""The runtimes of each target, the default first, and the formats that an SDK for it ships, in its ladder's order."""
+
 DELEGATES = {"litert": "ML Drift", "tflite": "legacy delegate"}
 """The GPU delegate of each runtime on Android, by its name in a lint report."""
 LADDERS: dict[tuple[Target, Precision], tuple[Precision, ...]] = {("ios", "fp16"): ("fp16", "fp32")}
@@ -60,6 +61,16 @@ class Request:
     variant: str | None = None
     landmarker: ModelSpec | None = None
     aar: bool = False
+
+    @property
+    def chosen_runtime(self) -> str:
+        """The runtime asked for, or the target's default."""
+        return self.runtime or next(iter(RUNTIMES[self.target]))
+
+    @property
+    def formats(self) -> tuple[Format, ...]:
+        """The formats that the SDK ships, in the order in which it tries them."""
+        return RUNTIMES[self.target][self.chosen_runtime]
 
 
 def build(request: Request) -> manifest.Manifest:
@@ -103,7 +114,6 @@ def _convert(request: Request) -> tuple[tuple[Artifact, ...], tuple[Artifact, ..
 
     Raises ``ConvertError`` if a GPU would not take one of them whole.
     """
-    form = FORMATS[request.target]
     precisions = LADDERS.get((request.target, request.precision), (request.precision,))
     common: dict[str, Any] = {"layout": request.layout}
     if request.weights_bits is not None:
@@ -121,14 +131,19 @@ def _convert(request: Request) -> tuple[tuple[Artifact, ...], tuple[Artifact, ..
             **common,
             **shaped,
         )
+        for form in request.formats
         for precision in precisions
     )
     landmarker: tuple[Artifact, ...] = ()
     if request.landmarker is not None:
-        landmarker = tuple(convert(request.landmarker, form, precision=p, **common) for p in precisions)
+        landmarker = tuple(
+            convert(request.landmarker, form, precision=precision, **common)
+            for form in request.formats
+            for precision in precisions
+        )
     if request.target != "onnx":
         for artifact in (*detector, *landmarker):
-            _check_gpu(artifact, request.runtime or RUNTIMES[request.target][0])
+            _check_gpu(artifact, request.chosen_runtime)
     return detector, landmarker
 
 
@@ -207,9 +222,9 @@ def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple
         layout=request.layout,
         input_type=request.input_type,
         precision=request.precision,
-        runtime=request.runtime or RUNTIMES[request.target][0],
+        runtime=request.chosen_runtime,
         sdkgen_version=__version__,
-        tools=tool_versions(*TOOLS[FORMATS[request.target]]),
+        tools=tool_versions(*(tool for form in request.formats for tool in TOOLS[form])),
         weights=request.weights,
         trust=request.trust,
         compressed=detector[-1].path if request.weights_bits is not None else None,
@@ -235,5 +250,6 @@ def _manifest(
         weights_bits=request.weights_bits,
         artifacts=artifacts,
         tools=context.tools,
+        requires={form: manifest.REQUIREMENTS[form] for form in request.formats} if request.target == "ios" else None,
         parts=parts,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeAlias
 
-Format: TypeAlias = Literal["tflite", "coreml", "onnx"]
+Format: TypeAlias = Literal["tflite", "coreml", "coreai", "onnx"]
 Precision: TypeAlias = Literal["fp16", "fp32"]
 Layout: TypeAlias = Literal["joined", "standard"]
 InputType: TypeAlias = Literal["float", "bytes"]
@@ -14,4 +14,9 @@ DEFAULT_VARIANT = "sliced-padding"
 
 Pipeline: TypeAlias = Literal["detect", "track"]
 
-SUFFIXES: dict[Format, str] = {"tflite": ".tflite", "coreml": ".mlpackage", "onnx": ".onnx"}
+SUFFIXES: dict[Format, str] = {
+    "tflite": ".tflite",
+    "coreml": ".mlpackage",
+    "coreai": ".aimodel",
+    "onnx": ".onnx",
+}

@@ -79,6 +79,43 @@ def test_a_bundle_names_what_decides_its_bytes(
         assert word.split(" ", 1)[1] in readme
 
 
+@pytest.mark.parametrize(
+    ("runtime", "suffixes"),
+    [("both", [".aimodel", ".aimodel", ".mlpackage", ".mlpackage"]), ("coreai", [".aimodel", ".aimodel"])],
+)
+def test_core_ai_is_shipped_beside_core_ml_or_alone(
+    run: Run, tmp_path: Path, runtime: str, suffixes: list[str]
+) -> None:
+    pytest.importorskip("coreai_torch", reason="needs the extra coreai", exc_type=ImportError)
+    done = run("build", "--target", "ios", "--runtime", runtime, "--out", tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["runtime"] == runtime
+    assert [Path(artifact["path"]).suffix for artifact in manifest["artifacts"]] == suffixes
+    for artifact in manifest["artifacts"]:
+        assert artifact["sha256"] == sha256_path(tmp_path / "out" / artifact["path"])
+        assert artifact["bytes"] > 100_000
+    assert {"coreai-core", "coreai-torch", "torch"} <= manifest["tools"].keys()
+    assert manifest["requires"]["coreai"]["systems"]["iOS"] == "27.0"
+    assert ("coreml" in manifest["requires"]) == ("coremltools" in manifest["tools"]) == (runtime == "both")
+    package = (tmp_path / "out" / "Package.swift").read_text()
+    assert ('.iOS("27.0")' in package) == (runtime == "coreai")
+    assert '"blazeface_front_fp16.aimodel"' in package
+    assert (tmp_path / "out" / "Scripts" / "compile-models.sh").exists() == (runtime == "both")
+    assert "through Core AI" in (tmp_path / "out" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("options", [("--weights-bits", "8"), ("--outputs", "standard")])
+@pytest.mark.parametrize("runtime", ["both", "coreai"])
+def test_what_core_ml_alone_has_is_refused_beside_core_ai(
+    run: Run, tmp_path: Path, runtime: str, options: tuple[str, str]
+) -> None:
+    done = run("build", "--target", "ios", "--runtime", runtime, *options, "--out", tmp_path / "out")
+    assert done.returncode == 2
+    assert "for Core ML alone" in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
 @pytest.mark.parametrize("target", ["ios", "android", "onnx"])
 def test_weights_with_nan_are_refused_at_once(run: Run, tmp_path: Path, target: str, precision: str) -> None:

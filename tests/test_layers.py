@@ -54,6 +54,8 @@ BENCH = [
 HEAVY = {
     "torch": {"network", "convert", "weights", "backends/torch_backend.py"},
     "coremltools": {"convert/coreml", "convert/lint", "backends/coreml.py", "backends/mil", "bench/devices/iphone.py"},
+    "coreai": {"convert/coreai.py", "backends/coreai_worker.py"},
+    "coreai_torch": {"convert/coreai.py"},
     "litert_torch": {"convert/tflite"},
     "onnx": {"convert/onnx.py"},
     "onnxruntime": {"backends/onnx.py"},
@@ -134,7 +136,8 @@ def test_light_commands_load_nothing_heavy(arguments: list[str]) -> None:
         "import sys\nfrom sdkgen.cli import main\n"
         f"sys.argv = ['sdkgen', *{arguments!r}]\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
-        "print('loaded:', sorted({'torch', 'coremltools', 'onnx', 'scipy', 'sqlalchemy'} & set(sys.modules)))\n"
+        "heavy = {'torch', 'coreai', 'coremltools', 'onnx', 'scipy', 'sqlalchemy'}\n"
+        "print('loaded:', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "loaded: []"

@@ -9,7 +9,13 @@ from sdkgen.artifact import Format
 from sdkgen.backends.base import Backend
 from sdkgen.spec.model import ModelSpec
 
-RUNTIMES: dict[str, Format] = {"litert": "tflite", "litert-gpu": "tflite", "onnx": "onnx", "coreml": "coreml"}
+RUNTIMES: dict[str, Format] = {
+    "litert": "tflite",
+    "litert-gpu": "tflite",
+    "onnx": "onnx",
+    "coreml": "coreml",
+    "coreai": "coreai",
+}
 """The runtimes that run an artifact on the host, and the format each takes. torch runs the network itself."""
 
 
@@ -30,6 +36,10 @@ def open_artifact(runtime: str, path: Path, spec: ModelSpec, /, **options: Any) 
         from sdkgen.backends.onnx import OnnxBackend
 
         return OnnxBackend(path, **options)
+    if runtime == "coreai":
+        from sdkgen.backends.coreai import CoreAiBackend
+
+        return CoreAiBackend(path, spec, **options)
     from sdkgen.backends.coreml import CoreMlBackend
 
     return CoreMlBackend(path, spec, **options)

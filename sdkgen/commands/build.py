@@ -32,12 +32,14 @@ def build(
     target: str = typer.Option(..., "--target", "-t", help="ios, android, or onnx for the plain model."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
     pipeline: Pipeline = typer.Option("detect", "--pipeline", help="detect, or track: also landmarks, face by face."),
-    precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of Core ML's arithmetic."),
+    precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of the arithmetic on iOS."),
     outputs: Layout = typer.Option("joined", "--outputs", help="One tensor, or the outputs of the released files."),
     input_type: InputType = typer.Option("float", "--input", help="Android: what the model takes; see docs/graphs.md."),
     variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
     tuned: Path | None = typer.Option(None, "--tuned", metavar="FILE", help="Android: what sdkgen tune chose."),
-    runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
+    runtime: str | None = typer.Option(
+        None, "--runtime", help="Android: litert or tflite. iOS: coreml, coreai or both."
+    ),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
     package: str = typer.Option(DEFAULT_PACKAGE, "--package", help="The reverse-domain name of the package."),
     weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
@@ -66,6 +68,7 @@ def build(
         aar=aar,
         variant=variant,
         input_type=input_type,
+        outputs=outputs,
         pipeline=pipeline,
     )
     if tuned is not None:
@@ -123,6 +126,7 @@ def _refuse_strangers(
     aar: bool,
     variant: str | None,
     input_type: InputType,
+    outputs: Layout,
     pipeline: Pipeline,
 ) -> None:
     """Raise ``UsageError`` for an option that the target does not have."""
@@ -132,6 +136,9 @@ def _refuse_strangers(
         raise UsageError(f"no runtime {runtime!r} for {target}", hint=nearest(runtime, RUNTIMES[target]))
     if weights_bits is not None and (target != "ios" or weights_bits not in (6, 8)):
         raise UsageError("--weights-bits is for --target ios, and is 8 or 6", hint="Leave it out, or correct it.")
+    if runtime in ("coreai", "both") and (weights_bits is not None or outputs != "joined"):
+        option = "--outputs standard" if outputs != "joined" else "--weights-bits"
+        raise UsageError(f"{option} is for Core ML alone", hint=f"Leave it out, or leave out --runtime {runtime}.")
     if aar and target != "android":
         raise UsageError("--aar is for --target android", hint="Leave it out.")
     if variant is not None and target != "android":

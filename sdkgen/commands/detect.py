@@ -37,7 +37,7 @@ def detect_faces(
     realtime: bool = typer.Option(False, "--realtime", help="Play a video at its own pace, dropping late frames."),
     frames: int | None = typer.Option(None, "--frames", min=1, help="Stop after so many frames."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
-    backend: Literal["torch", "litert", "onnx", "coreml"] = typer.Option(
+    backend: Literal["torch", "litert", "onnx", "coreml", "coreai"] = typer.Option(
         "torch", "--backend", help="What runs the model; coreml off a Mac is an evaluator of the ML Program."
     ),
     minimum_score: float | None = typer.Option(

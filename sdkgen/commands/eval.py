@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from sdkgen.evaluate.settings import Settings
     from sdkgen.spec.model import ModelSpec
 
-Backends: TypeAlias = Literal["litert", "litert-gpu", "onnx", "coreml", "torch"]
+Backends: TypeAlias = Literal["litert", "litert-gpu", "onnx", "coreml", "coreai", "torch"]
 
 
 def register(app: typer.Typer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def lint(
-    file: Path = typer.Argument(metavar="FILE", help="A .tflite file or an .mlpackage folder."),
+    file: Path = typer.Argument(metavar="FILE", help="A .tflite file, an .mlpackage or an .aimodel folder."),
     run: bool = typer.Option(False, "--run", help="Ask LiteRT's GPU accelerator too; needs a Vulkan driver."),
     strict: bool = typer.Option(False, "--strict", help="Exit 1 also for what is not known."),
     html: Path | None = typer.Option(None, "--html", metavar="PAGE", help="Write the graph with its cuts as a page."),
@@ -61,7 +62,7 @@ def _ask(report: LintReport, file: Path) -> LintReport:
         raise UsageError(
             "--run asks LiteRT, which runs .tflite files",
             context=str(file),
-            hint="For a package, ask a Mac: sdkgen parity --backend coreml.",
+            hint="Of Apple's formats, a Mac or a phone has the answer; what they compute tells sdkgen parity.",
             reference="not-for-this-format",
         )
     from sdkgen.convert.lint.witness import testify, witness
@@ -76,6 +77,8 @@ def _print(report: LintReport, verbose: bool) -> None:
             entries = f" ({', '.join(graph.signatures)})" if graph.signatures else ""
             console.out.print(f"[bold]{console.safe(graph.name + entries)}[/bold]")
         _print_placements(report, graph)
+        if graph.dtypes:
+            _print_counts(graph)
         if verbose:
             _print_operations(report, graph)
     if report.testimony is not None:
@@ -105,8 +108,16 @@ def _print_placements(report: LintReport, graph: GraphVerdict) -> None:
         if place.cuts:
             cuts = ", ".join(f"{count} × {console.safe(name)}" for name, count in place.cuts.items())
             parts = "one part" if place.partitions == 1 else f"{place.partitions} parts"
-            said += f"; {place.runs} run there, the graph falls into {parts}, cut by {cuts}"
+            verb = "may run" if place.unknown else "run"
+            said += f"; {place.runs} {verb} there, the graph falls into {parts}, cut by {cuts}"
         console.out.print(said, soft_wrap=True)
+
+
+def _print_counts(graph: GraphVerdict) -> None:
+    names = Counter(operation.name for operation in graph.operations)
+    for title, counts in (("operations", dict(names.most_common())), ("results in", graph.dtypes)):
+        listed = ", ".join(f"{count} × {console.safe(name)}" for name, count in counts.items())
+        console.out.print(f"{title}: {listed}", soft_wrap=True)
 
 
 def _print_testimony(said: Testimony) -> None:

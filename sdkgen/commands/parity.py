@@ -24,6 +24,7 @@ class Runtime(Enum):
     LITERT = "litert"
     ONNX = "onnx"
     COREML = "coreml"
+    COREAI = "coreai"
     LITERT_GPU = "litert-gpu"
 
 

@@ -31,7 +31,9 @@ def register(app: typer.Typer) -> None:
 def track(
     sources: list[str] = typer.Argument(metavar="VIDEO|IMAGE…", help="One video or camera index, or images in order."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="The detector."),
-    backend: Literal["litert", "onnx", "coreml"] = typer.Option("litert", "--backend", help="What runs both models."),
+    backend: Literal["litert", "onnx", "coreml", "coreai"] = typer.Option(
+        "litert", "--backend", help="What runs both models."
+    ),
     maximum_faces: int = typer.Option(1, "--max-faces", min=1, help="How many faces to follow."),
     smooth: bool = typer.Option(False, "--smooth", help="Smooth the landmarks with the one-euro filter."),
     json: bool = typer.Option(False, "--json", help="Print JSON: one record a frame."),

@@ -1,6 +1,6 @@
-"""Converters: network to artifact, for TFLite, Core ML and ONNX.
+"""Converters: network to artifact, for TFLite, Core ML, Core AI and ONNX.
 
-The three converters have one shape: ``convert`` writes a file (for Core ML a folder), ``describe`` reads one back.
+The converters have one shape: ``convert`` writes a file (for Apple's formats a folder), ``describe`` reads one back.
 """
 
 from __future__ import annotations
@@ -21,10 +21,21 @@ if TYPE_CHECKING:
 TOOLS: dict[Format, tuple[str, ...]] = {
     "tflite": ("torch", "litert-torch", "litert-converter", "ai-edge-litert", "jax", "flatbuffers", "numpy"),
     "coreml": ("torch", "coremltools", "numpy"),
+    "coreai": ("torch", "coreai-torch", "coreai-core", "numpy"),
     "onnx": ("torch", "onnx", "onnxscript", "onnx-ir", "numpy"),
 }
 _RECORD = "record.json"
-_SOURCES = ("convert", "network", "weights", "spec", "backends/mil", "detection/anchors.py", "detection/layout.py")
+_SOURCES = (
+    "convert",
+    "network",
+    "weights",
+    "spec",
+    "backends/mil",
+    "backends/coreai.py",
+    "backends/coreai_worker.py",
+    "detection/anchors.py",
+    "detection/layout.py",
+)
 """What of this package decides an artifact's bytes."""
 
 

@@ -15,7 +15,6 @@ from sdkgen.parity.tensors import TensorDifference, compare_tensors
 from sdkgen.spec.model import ModelSpec, Tolerance
 
 FLOAT32_RUNTIMES = ("torch", "litert", "onnx")
-GPU_RUNTIME = "litert-gpu"
 """Runtimes that compute in float32 whatever the weights are stored in."""
 
 
@@ -96,8 +95,8 @@ def _tolerance(subject: Subject, spec: ModelSpec) -> Tolerance:
     exact = subject.precision == "fp32" or (spec.trained and subject.runtime in FLOAT32_RUNTIMES)
     if exact:
         return spec.parity.fp32
-    sums_in_half = subject.runtime == GPU_RUNTIME
-    return (spec.parity.gpu if sums_in_half else None) or spec.parity.fp16
+    own = {"litert-gpu": spec.parity.gpu, "coreai": spec.parity.coreai}
+    return own.get(subject.runtime) or spec.parity.fp16
 
 
 def _tensor_row(found: Sequence[tuple[TensorDifference, str]]) -> TensorRow:

@@ -45,7 +45,7 @@ def subjects(
         return
     for runtime in runtimes:
         for precision in precisions:
-            for layout in get_args(Layout):
+            for layout in get_args(Layout) if runtime != "coreai" else ("joined",):
                 yield Subject(RUNTIMES[runtime], precision, layout, runtime)
         if bits is not None and runtime == "coreml":
             yield Subject("coreml", "fp16", "joined", runtime, f"{bits}-bit weights", judged=False)

@@ -17,6 +17,7 @@ from sdkgen.spec.model import ModelSpec
 _RUNTIMES: dict[Format, tuple[str, str]] = {
     "tflite": ("litert", "LiteRT on the CPU"),
     "coreml": ("coreml", "the evaluator of Core ML packages"),
+    "coreai": ("coreai", "Core AI's runtime"),
     "onnx": ("onnx", "ONNX Runtime on the CPU"),
 }
 """What runs each format on any host, the same everywhere: its name, and its name for a reader."""
@@ -43,7 +44,7 @@ def check_start(
         deviation = golden.compare(backend.run(image), spec)
     if deviation.passes:
         return
-    is_half = form == "coreml" and precision == "fp16"
+    is_half = form in ("coreml", "coreai") and precision == "fp16"
     excess = _excess(spec, golden, weights, trust=trust) if is_half else ""
     raise ConvertError(
         f"{spec.name} in {precision} would fail its self-test at the first start: {_figures(deviation)}{excess}",

@@ -9,14 +9,22 @@ from typing import Literal
 from pydantic import Field, ValidationError
 
 from sdkgen.artifact import ArtifactRecord, Record
-from sdkgen.formats import Pipeline
+from sdkgen.formats import Format, Pipeline
 
 NAME = "manifest.json"
+
+
+class Requirement(Record):
+    """The oldest systems that run a format, and the chips."""
+
+    systems: dict[str, str]
+    chips: str
 
 
 class Manifest(Record):
     """The content of manifest.json: what decides the bundle's bytes, and the artifacts in it.
 
+    ``requires`` tells of each of Apple's formats where it runs.
     ``parts`` gives the bytes of each file of a packed archive, where there is one.
     """
 
@@ -36,7 +44,19 @@ class Manifest(Record):
     weights_bits: int | None = None
     artifacts: tuple[ArtifactRecord, ...]
     tools: dict[str, str]
+    requires: dict[Format, Requirement] | None = None
     parts: dict[str, int] | None = None
+
+
+REQUIREMENTS: dict[Format, Requirement] = {
+    "coreml": Requirement(
+        systems={"iOS": "16.0", "macOS": "13.0", "Mac Catalyst": "16.0", "visionOS": "1.0"}, chips="any"
+    ),
+    "coreai": Requirement(
+        systems={"iOS": "27.0", "macOS": "27.0", "Mac Catalyst": "27.0", "visionOS": "27.0"}, chips="Apple silicon"
+    ),
+}
+"""What Apple's documentation of Core ML's ML Programs and of Core AI says."""
 
 
 def write(manifest: Manifest, folder: Path) -> None:

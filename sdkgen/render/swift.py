@@ -1,7 +1,7 @@
-"""The iOS SDK: a Swift package around a Core ML model.
+"""The iOS SDK: a Swift package around a model in Core ML's format, in Core AI's, or in both.
 
 Nearly all of its sources are the same for every model and are copied as they are; the numbers of a model are in one
-generated file. What tracks faces lies over what detects them, in a tree of its own.
+generated file. What tracks faces lies over what detects them, in a tree of its own; so does what runs Core AI.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from sdkgen import resources
-from sdkgen.artifact import Artifact
+from sdkgen.artifact import SUFFIXES, Artifact, Format
 from sdkgen.errors import UsageError
 from sdkgen.render import selftest
 from sdkgen.render.context import SdkContext, ordered_outputs
@@ -26,6 +26,21 @@ KEYPOINTS = ("right_eye", "left_eye", "nose_tip", "mouth_center", "right_ear_tra
 """What ``FaceKeypoints`` names, in the order of the model's numbers."""
 
 _PRECISIONS = {"fp16": "float16", "fp32": "float32"}
+_RUNTIMES: dict[Format, str] = {"coreml": "coreML", "coreai": "coreAI"}
+"""Swift's names of what a package can say."""
+
+_PLATFORMS = {
+    "coreml": ".iOS(.v16), .macOS(.v13), .macCatalyst(.v16), .visionOS(.v1)",
+    "coreai": '.iOS("27.0"), .macOS("27.0"), .macCatalyst("27.0"), .visionOS("27.0")',
+}
+"""``manifest.REQUIREMENTS`` as SwiftPM takes them; Core ML's where a package holds both."""
+
+_SYSTEMS = {
+    "coreml": "on iOS 16 and macOS 13 or later: through Core ML",
+    "coreai": "on iOS 27 and macOS 27 or later: through Core AI",
+    "both": "on iOS 16 and macOS 13 or later: from iOS 27 and macOS 27 on through Core AI, else through Core ML",
+}
+"""Where packages run, for readers, by what ``sdkgen build --runtime`` was given."""
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -42,8 +57,8 @@ _KEYWORDS = frozenset(
 _TYPES = frozenset(
     """
     ActiveComputeUnits ComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark
-    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision RotatedRect Smoothing TrackedFace
-    TrackedFrame VideoFrame
+    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision ModelRuntime RotatedRect Smoothing
+    TrackedFace TrackedFrame VideoFrame
     """.split()
 )
 """Public types of the package: a module named as one of its types breaks the interface of a framework."""
@@ -51,7 +66,7 @@ _TYPES = frozenset(
 _MODULES = frozenset(
     """
     Accelerate AppKit ARKit AVFoundation AVKit Combine CoreFoundation CoreGraphics CoreHaptics CoreImage
-    CoreLocation CoreMedia CoreML CoreMotion CoreServices CoreText CoreVideo CryptoKit Darwin Dispatch
+    CoreAI CoreLocation CoreMedia CoreML CoreMotion CoreServices CoreText CoreVideo CryptoKit Darwin Dispatch
     Distributed Foundation GameplayKit GLKit ImageIO IOSurface MapKit MessageUI Metal MetalKit
     MetalPerformanceShaders ModelIO Network ObjectiveC Observation os OSLog Photos PhotosUI QuartzCore
     RealityKit RegexBuilder SceneKit Security SpriteKit StoreKit Swift SwiftUI Synchronization Testing UIKit
@@ -96,15 +111,18 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tup
     values = {**context.values(), **_values(context, models)}
     templates = resources.path("templates") / "swift"
     render_tree(templates / "bundle", out, values)
+    if values["assets"]:
+        render_tree(templates / "coreai", out, values)
     if context.landmarker is not None:
         render_tree(templates / "track", out, values)
     folder = out / "Sources" / context.name / "Resources"
     folder.mkdir(parents=True, exist_ok=True)
-    for name, artifact in models:
-        shutil.copytree(artifact.path, folder / f"{name}.mlpackage", copy_function=shutil.copyfile)
+    places = [folder / f"{name}{SUFFIXES[artifact.record.format]}" for name, artifact in models]
+    for place, (_, artifact) in zip(places, models, strict=True):
+        shutil.copytree(artifact.path, place, copy_function=shutil.copyfile)
     for name, content in _golden_inputs(context).items():
         (folder / name).write_bytes(content)
-    return tuple((folder / f"{name}.mlpackage").relative_to(out).as_posix() for name, _ in models)
+    return tuple(place.relative_to(out).as_posix() for place in places)
 
 
 def _golden_inputs(context: SdkContext) -> dict[str, bytes]:
@@ -120,6 +138,8 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
     spec = context.spec
     detector = [_resource(name, artifact) for name, artifact in models if artifact.record.model == spec.name]
     landmarker = [_resource(name, artifact) for name, artifact in models if artifact.record.model != spec.name]
+    resources = [*detector, *landmarker]
+    packages = [resource for resource in resources if resource["runtime"] == _RUNTIMES["coreml"]]
     return {
         "grids": [
             {
@@ -139,7 +159,12 @@ def _values(context: SdkContext, models: Sequence[tuple[str, Artifact]]) -> dict
         "crop_scale": (context.landmarker or load_model(LANDMARKER)).landmarker.detection_roi.scale,
         "detector_resources": detector,
         "landmark_resources": landmarker,
-        "resources": [*detector, *landmarker],
+        "resources": resources,
+        "packages": packages,
+        "assets": [resource for resource in resources if resource not in packages],
+        "minimum_ios": "16.0" if packages else "27.0",
+        "systems": _SYSTEMS[context.runtime],
+        "platforms": _PLATFORMS["coreml" if packages else "coreai"],
         "golden_inputs": [selftest.NAME, *([selftest.LANDMARKS_NAME] if context.landmarker is not None else [])],
     }
 
@@ -148,6 +173,8 @@ def _resource(name: str, artifact: Artifact) -> dict[str, Any]:
     record = artifact.record
     return {
         "name": name,
+        "runtime": _RUNTIMES[record.format],
+        "suffix": SUFFIXES[record.format],
         "precision": _PRECISIONS[record.precision],
         "sha256": record.sha256,
         "bytes": record.bytes,

@@ -187,12 +187,14 @@ class Tolerance(Strict):
 class ParitySpec(Strict):
     """Tolerances of artifacts with float32 and with float16 arithmetic or weights.
 
-    ``gpu`` is for GPUs that also sum in float16: what no face depends on may differ by more then. None takes ``fp16``.
+    ``gpu`` is for GPUs that also sum in float16, ``coreai`` for Core AI's programs in float16, which add biases apart
+    and so round once more a layer: what no face depends on may differ by more then. None takes ``fp16``.
     """
 
     fp32: Tolerance
     fp16: Tolerance
     gpu: Tolerance | None = None
+    coreai: Tolerance | None = None
 
 
 class WheelSpec(Strict):

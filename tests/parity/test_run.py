@@ -24,6 +24,14 @@ def test_every_artifact_on_every_runtime() -> None:
     assert {s.layout for s in chosen} == {"joined", "standard"}
 
 
+def test_core_ai_has_one_layout() -> None:
+    chosen = list(subjects(["coreai"], ["fp16", "fp32"]))
+    assert [(s.format, s.precision, s.layout) for s in chosen] == [
+        ("coreai", "fp16", "joined"),
+        ("coreai", "fp32", "joined"),
+    ]
+
+
 def test_bytes_go_into_tflite_files_only() -> None:
     chosen = list(subjects(["litert", "onnx", "litert-gpu"], ["fp16"], input_type="bytes"))
     assert [(s.runtime, s.input_type, s.layout) for s in chosen] == [
@@ -77,7 +85,10 @@ def test_a_package_that_is_missing_is_said_and_left_out(monkeypatch: pytest.Monk
     ]
 
 
-@pytest.mark.parametrize(("runtime", "name"), [("litert", "x.tflite"), ("onnx", "x.onnx"), ("coreml", "x.mlpackage")])
+@pytest.mark.parametrize(
+    ("runtime", "name"),
+    [("litert", "x.tflite"), ("onnx", "x.onnx"), ("coreml", "x.mlpackage"), ("coreai", "x.aimodel")],
+)
 def test_an_artifact_that_no_runtime_reads_is_not_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runtime: str, name: str
 ) -> None:
@@ -112,13 +123,16 @@ def test_limits_follow_the_arithmetic() -> None:
         return compare(subject, Zeros(), [Reference("torch", [outputs])], [noise], FRONT)[0]
 
     assert FRONT.parity.gpu is not None
+    assert FRONT.parity.coreai is not None
     tight, wide = FRONT.parity.fp32.tensor, FRONT.parity.fp16.tensor
-    found = {(r, p): limit(r, p).limits for r in ("litert", "coreml", "litert-gpu") for p in ("fp16", "fp32")}
+    found = {(r, p): limit(r, p).limits for r in ("litert", "coreml", "coreai", "litert-gpu") for p in ("fp16", "fp32")}
     assert {key: value.tensor for key, value in found.items() if value} == {
         ("litert", "fp16"): tight,  # the released weights are half already, and the arithmetic is not
         ("litert", "fp32"): tight,
         ("coreml", "fp16"): wide,
         ("coreml", "fp32"): tight,
+        ("coreai", "fp16"): FRONT.parity.coreai.tensor,
+        ("coreai", "fp32"): tight,
         ("litert-gpu", "fp16"): FRONT.parity.gpu.tensor,
         ("litert-gpu", "fp32"): tight,
     }

@@ -31,9 +31,11 @@ def golden_of(name: str) -> bytes:
 
 
 @pytest.mark.parametrize("precision", ["fp16", "fp32"])
-@pytest.mark.parametrize("form", ["tflite", "coreml", "onnx"])
+@pytest.mark.parametrize("form", ["tflite", "coreml", "coreai", "onnx"])
 @pytest.mark.parametrize("name", [n if n in QUICK else pytest.param(n, marks=pytest.mark.slow) for n in model_names()])
 def test_every_model_could_start_in_every_format(name: str, form: Format, precision: Precision) -> None:
+    if form == "coreai":
+        pytest.importorskip("coreai_torch", reason="needs the extra coreai", exc_type=ImportError)
     check_start(convert.convert(load_model(name), form, precision=precision), load_model(name), golden_of(name))
 
 

@@ -207,7 +207,7 @@ def test_resources_of_both_models_are_in_the_manifest(tracking: Path) -> None:
     manifest = (tracking / "Package.swift").read_text()
     names = ["blazeface_front_fp16", "blazeface_front_fp32", "face_landmark_fp16", "face_landmark_fp32"]
     quoted = ", ".join(f'"{name}"' for name in names)
-    assert f"let models = [{quoted}]" in manifest
+    assert f"let models: [String] = [{quoted}]" in manifest
     assert '["selftest.bin", "landmarks-selftest.bin", "PrivacyInfo.xcprivacy"]' in manifest
     folder = tracking / "Sources/BlazeFace/Resources"
     assert (folder / "landmarks-selftest.bin").read_bytes() == b"SDKL"

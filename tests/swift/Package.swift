@@ -9,6 +9,8 @@ import PackageDescription
 let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
 let userInterface = macOS ? "AppKit" : "UIKit"
 var frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "CoreImage", "ImageIO", "os", "CryptoKit", userInterface]
+// Older systems are tried by leaving it out.
+if Context.environment["HARNESS_CORE_AI"] != nil { frameworks.append("CoreAI") }
 // The sample app is built only when asked for: nothing else needs its frameworks.
 let withExample = Context.environment["HARNESS_EXAMPLE"] != nil
 if withExample { frameworks += ["AVFoundation", "SwiftUI"] }

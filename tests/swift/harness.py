@@ -12,6 +12,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from sdkgen import cache
 from sdkgen.artifact import Layout
@@ -76,7 +77,15 @@ def find_swift() -> tuple[Swift | None, str]:
         return None, str(error)
 
 
-def render(model: str, layout: Layout, target: Path, *, name: str = NAME, pipeline: Pipeline = "detect") -> Path:
+def render(
+    model: str,
+    layout: Layout,
+    target: Path,
+    *,
+    name: str = NAME,
+    pipeline: Pipeline = "detect",
+    runtime: str | None = None,
+) -> Path:
     """Build the iOS bundle of a model and return its folder, replacing an older one."""
     request = Request(
         spec=load_model(model),
@@ -86,14 +95,19 @@ def render(model: str, layout: Layout, target: Path, *, name: str = NAME, pipeli
         name=name,
         package="org.example",
         layout=layout,
+        runtime=runtime,
         force=True,
     )
     build(request)
     return target
 
 
-def assemble(bundle: Path, folder: Path) -> Path:
-    """Lay the harness around the sources of ``bundle`` in ``folder``, touching only what has changed."""
+def assemble(bundle: Path, folder: Path, *, core_ai_tests: bool = False) -> Path:
+    """Lay the harness around the sources of ``bundle`` in ``folder``, touching only what has changed.
+
+    ``core_ai_tests`` adds those of bundles that hold models for Core AI, which need ``HARNESS_CORE_AI`` where they are
+    built.
+    """
     parts = {
         bundle / "Sources": folder / "Sources",
         bundle / "Examples" / "FaceOverlay.swiftpm" / "Sources": folder / "Example",
@@ -117,6 +131,8 @@ def assemble(bundle: Path, folder: Path) -> Path:
         parts |= {RUNNER / f"{name}.c": folder / "Sources" / "Runner" / f"{name}.c" for name in RUNNER_SOURCES}
         headers = folder / "Sources" / "Runner" / "include"
         parts |= {RUNNER / f"{name}.h": headers / f"{name}.h" for name in (*RUNNER_SOURCES, "options")}
+    if core_ai_tests:
+        parts[HERE / "CoreAITests"] = folder / "Tests" / "DetectorTests" / "CoreAI"
     wanted: dict[Path, Path] = {}
     for source, target in parts.items():
         for file in files_below(source):
@@ -132,7 +148,7 @@ def assemble(bundle: Path, folder: Path) -> Path:
     return folder
 
 
-def work_folder(pipeline: Pipeline = "detect") -> Path:
+def work_folder(pipeline: Pipeline | Literal["coreai"] = "detect") -> Path:
     """Return the folder in which the harness is built, kept so that only what changed is compiled again."""
     folder = cache.root() / f"swift-harness-{pipeline}"
     folder.mkdir(parents=True, exist_ok=True)

@@ -82,6 +82,18 @@ def test_golden_vectors_and_detector(
     )
 
 
+def test_core_ai_comes_first_where_it_is_and_the_package_compiles_where_it_is_not(swift: Swift, tmp_path: Path) -> None:
+    bundle = render("blazeface-front", "joined", tmp_path / NAME, pipeline="track", runtime="both")
+    without = assemble(bundle, work_folder("coreai"))
+    _run(swift, ["swift", "build", "--scratch-path", ".build-without", "--target", NAME], without)
+    folder = assemble(bundle, work_folder("coreai"), core_ai_tests=True)
+    env = {"HARNESS_LANGUAGE": "6", "HARNESS_CORE_AI": "1"}
+    said = _test(swift, ["swift", "test", "--filter", "CoreAITests"], folder, env=env)
+    assert "'CoreAITests' passed" in said
+    if swift.has("swift-format", bundle):
+        _run(swift, ["swift-format", "lint", "--strict", "--recursive", "Sources"], bundle)
+
+
 @pytest.mark.parametrize(
     ("name", "pipeline", "flags"),
     [

@@ -11,7 +11,7 @@ __all__ = ["Finding", "LintReport", "OperationVerdict", "lint"]
 
 
 def lint(path: Path) -> LintReport:
-    """Return the verdict on a .tflite file or an .mlpackage folder; they are told by what is in them.
+    """Return the verdict on a .tflite file, an .mlpackage or an .aimodel folder; they are told by what is in them.
 
     Raises ``UsageError`` for another kind of file, ``ConvertError`` or ``BackendError`` for one that cannot be read.
     """
@@ -22,15 +22,21 @@ def lint(path: Path) -> LintReport:
             from sdkgen.convert.lint import coreml
 
             return coreml.lint(path)
+        if path.suffix == ".aimodel" or (path / "main.mlirb").is_file():
+            from sdkgen.convert.lint import coreai
+
+            return coreai.lint(path)
     elif path.suffix == ".tflite" or _is_tflite(path):
         from sdkgen.convert.lint import tflite
 
         return tflite.lint(path)
-    kind = "a folder that is no .mlpackage" if path.is_dir() else f"a {path.suffix or 'file without a suffix'}"
+    kind = (
+        "a folder, neither .mlpackage nor .aimodel" if path.is_dir() else f"a {path.suffix or 'file without a suffix'}"
+    )
     raise UsageError(
         f"cannot judge {kind}",
         context=str(path),
-        hint="Give a .tflite file or an .mlpackage folder.",
+        hint="Give a .tflite file, an .mlpackage or an .aimodel folder.",
         reference="unknown-model-format",
     )
 

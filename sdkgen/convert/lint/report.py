@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Literal, TypeAlias
 
+from pydantic import Field
+
 from sdkgen.artifact import Format, Record
 
 _REASONS = 3
@@ -66,12 +68,16 @@ class Placement(Record):
 
 
 class GraphVerdict(Record):
-    """A subgraph of a .tflite file with the signatures that enter it, or a function of an .mlpackage."""
+    """A subgraph of a .tflite file with the signatures that enter it, or a function of an .mlpackage or .aimodel.
+
+    ``dtypes`` counts the results of each type where nothing else is told by the verdicts (.aimodel).
+    """
 
     name: str
     signatures: tuple[str, ...]
     operations: tuple[OperationVerdict, ...]
     placements: tuple[Placement, ...]
+    dtypes: dict[str, int] = Field(default_factory=dict)
 
 
 class Testimony(Record):

@@ -114,5 +114,12 @@ RULES: dict[str, Rule] = {
     ),
     "pad-axes": Rule("padding by reflection beyond the last two axes", "Pad other axes with a constant."),
     "pool-window": Rule("windows or strides beyond what the Neural Engine has been seen to take", "Pool in steps."),
+    # Core AI
+    "core-ai-rank": Rule("a result of more than five axes", "Keep tensors at batch, channels, height, width."),
+    "core-ai-shape": Rule("a result whose shape is not fixed", "Convert with a fixed size."),
+    "core-ai-unknown": Rule(
+        "nothing that is published: the answer is not known",
+        "Compile the asset on a Mac (docs/coreai.md), or run it on a phone.",
+    ),
     "nested-block": Rule("loops and branches (while_loop, cond)", "Unroll them when you convert."),
 }

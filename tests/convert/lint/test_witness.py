@@ -31,9 +31,9 @@ WITHOUT_A_FILE = frozenset(("STABLEHLO_BROADCAST_IN_DIM",))
 """Operations of the table for which no file is made here: LiteRT's Python package does not load it."""
 
 WITHOUT_A_WITNESS = frozenset(
-    # Of the legacy delegate, which runs on phones alone, and of Core ML.
+    # Of the legacy delegate, which runs on phones alone, of Core ML and of Core AI.
     "batch cast-type comparison dequantize-int16 core-ml-rank cpu-only flexible-shape float32 nested-block pad-axes "
-    "pool-window "
+    "pool-window core-ai-rank core-ai-shape core-ai-unknown "
     # Of operations without a file here, or of models that are in public packages.
     "norm sparse-weights "
     # Of files that the CPU refuses too, by its own checks, so that the GPU's answer says nothing.

@@ -2,7 +2,8 @@ import CoreML
 
 /// What a detector's model runs on, and why.
 ///
-/// Core ML takes the compute units as a permission: with `.cpuAndGPU` it may still keep single operations on the CPU.
+/// Core ML takes the compute units as a permission: with `.cpuAndGPU` it may still keep single operations on the CPU. Core AI
+/// takes them as a preference, and keeps to the CPU alone where that is asked for.
 public struct ActiveComputeUnits: Sendable, Hashable {
     /// A way to run the model that was tried and not taken.
     public struct Rejection: Sendable, Hashable {
@@ -12,7 +13,9 @@ public struct ActiveComputeUnits: Sendable, Hashable {
         public let reason: String
     }
 
-    /// Where Core ML may run the model.
+    /// What runs the model.
+    public let runtime: ModelRuntime
+    /// Where it may run the model.
     public let units: MLComputeUnits
     /// The arithmetic of the model in use.
     public let precision: ModelPrecision
@@ -28,9 +31,15 @@ public struct ActiveComputeUnits: Sendable, Hashable {
         return "\(passed); not taken, " + rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
     }
 
-    var setup: String {
-        let accumulation = allowsLowPrecisionAccumulation ? " with float16 accumulation" : ""
-        return "\(units.name), \(precision.rawValue)\(accumulation)"
+    var setup: String { runtime.nameSetup(units, precision, sumsInHalf: allowsLowPrecisionAccumulation) }
+}
+
+extension ModelRuntime {
+    /// Returns what a way to run a model is called, as in "CPU and GPU, float16"; that it is Core ML goes without saying.
+    func nameSetup(_ units: MLComputeUnits, _ precision: ModelPrecision, sumsInHalf: Bool) -> String {
+        let prefix = self == .coreAI ? "Core AI, " : ""
+        let accumulation = sumsInHalf ? " with float16 accumulation" : ""
+        return "\(prefix)\(units.name), \(precision.rawValue)\(accumulation)"
     }
 }
 

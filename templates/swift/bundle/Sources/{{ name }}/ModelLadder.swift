@@ -6,7 +6,7 @@ import Foundation
 /// It is made for one detector, which takes it over whole: nobody else keeps a reference to the runner, so it may cross
 /// to the detector's actor.
 struct StartedModel: @unchecked Sendable {
-    let runner: ModelRunner
+    let runner: any ModelRunner
     let active: ActiveComputeUnits
     /// Whether faster units failed to run the model, as the GPU does while the app is in the background.
     let isProvisional: Bool
@@ -18,7 +18,8 @@ struct StartedModel: @unchecked Sendable {
 /// Finds the units that run the model fastest and give right results.
 ///
 /// The rungs: half precision with half-precision sums on the GPU, half precision, single precision where the package
-/// holds such a model, the Neural Engine, and the CPU alone. Each is held to the golden input; that run is also the
+/// holds such a model, the Neural Engine, and the CPU alone. Where the package holds models for two runtimes, the newer one's
+/// come first on the same units. Each is held to the golden input; that run is also the
 /// warm-up. The first that passes is taken, or the fastest where the app asks for that.
 struct ModelLadder: Sendable {
     struct Rung: Sendable {
@@ -27,8 +28,13 @@ struct ModelLadder: Sendable {
         let allowsLowPrecisionAccumulation: Bool
 
         var setup: String {
-            let accumulation = allowsLowPrecisionAccumulation ? " with float16 accumulation" : ""
-            return "\(units.name), \(resource.precision.rawValue)\(accumulation)"
+            resource.runtime.nameSetup(units, resource.precision, sumsInHalf: allowsLowPrecisionAccumulation)
+        }
+
+        /// What a crash is laid to.
+        var place: String {
+            let prefix = resource.runtime == .coreAI ? "Core AI " : ""
+            return prefix + (units.includesGPU ? "GPU" : units.name)
         }
 
         func makeConfiguration() -> MLModelConfiguration {
@@ -84,13 +90,17 @@ struct ModelLadder: Sendable {
 
     private func search(on worker: isolated ModelWorker) async throws -> StartedModel {
         var walk = Walk()
-        var passed: [(rung: Rung, runner: ModelRunner)] = []
+        var passed: [(rung: Rung, runner: any ModelRunner)] = []
         for rung in rungs where !passed.contains(where: { $0.rung.units == rung.units }) {
             guard let runner = try await attempt(rung, &walk, on: worker) else { continue }
             passed.append((rung, runner))
             if requested != .automatic { break }
         }
         guard !passed.isEmpty else {
+            if rungs.isEmpty {
+                throw FaceDetectorError.resourceDamaged(
+                    name: model.resources[0].name, detail: "this system has no runtime for it.")
+            }
             let detail = walk.rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
             if walk.hasRun { throw FaceDetectorError.selfTestFailed(detail: detail) }
             throw FaceDetectorError.resourceDamaged(name: model.resources[0].name, detail: detail)
@@ -108,11 +118,12 @@ struct ModelLadder: Sendable {
     /// Returns the model on a rung if it gives right results there, else nil, having noted why not.
     private func attempt(
         _ rung: Rung, _ walk: inout Walk, on worker: isolated ModelWorker
-    ) async throws -> ModelRunner? {
+    ) async throws -> (any ModelRunner)? {
         let journal = store.journal
-        let key = "\(modelKey) \(rung.units.includesGPU ? "GPU" : rung.units.name)"
-        // What the CPU does is the last resort, whatever happened there.
-        let isWatched = rung.units != .cpuOnly
+        let key = "\(modelKey) \(rung.place)"
+        let hasOtherRuntime = rung.resource.runtime != model.resources.last?.runtime
+        // What the last runtime does on the CPU is the last resort, whatever happened there.
+        let isWatched = rung.units != .cpuOnly || hasOtherRuntime
         if isWatched, journal.deaths(key) >= StartJournal.deathsAllowed {
             walk.reject(rung, "the app ended \(StartJournal.deathsAllowed) times in a row while this was tried")
             return nil
@@ -120,15 +131,14 @@ struct ModelLadder: Sendable {
         if isWatched { journal.begin(key) }
         defer { if isWatched { journal.end(key) } }
         do {
-            let loaded = try await store.load(rung, of: model, on: worker)
-            let runner = try ModelRunner(loaded.model, model)
+            let runner = try await store.makeRunner(rung, of: model, on: worker)
             try runner.writeInput { goldenInput.picture.write(into: $0, bytesPerRow: $1) }
             try runner.runFirst()
             walk.hasRun = true
             let outcome = goldenInput.compare(runner.outputs)
             if outcome.hasPassed { return runner }
             walk.reject(rung, "wrong results, \(outcome.summary)")
-        } catch let error as FaceDetectorError where error.mayDependOnComputeUnits {
+        } catch let error as FaceDetectorError where error.mayDependOnRung(hasOtherRuntime: hasOtherRuntime) {
             if case .predictionFailed = error, isWatched { walk.hasFailedToRun = true }
             walk.reject(rung, error.localizedDescription)
         }
@@ -137,8 +147,8 @@ struct ModelLadder: Sendable {
 
     /// Returns what runs the golden input fastest, and notes how long the others took.
     private func fastest(
-        of passed: [(rung: Rung, runner: ModelRunner)], _ walk: inout Walk
-    ) -> (rung: Rung, runner: ModelRunner) {
+        of passed: [(rung: Rung, runner: any ModelRunner)], _ walk: inout Walk
+    ) -> (rung: Rung, runner: any ModelRunner) {
         guard passed.count > 1 else { return passed[0] }
         var times = Array(repeating: [Double](), count: passed.count)
         // In turns, so that whatever else the device does meets all of them.
@@ -164,9 +174,10 @@ struct ModelLadder: Sendable {
     private static let timedRuns = 5
 
     private func started(
-        _ runner: ModelRunner, _ rung: Rung, _ rejections: [ActiveComputeUnits.Rejection], isProvisional: Bool
+        _ runner: any ModelRunner, _ rung: Rung, _ rejections: [ActiveComputeUnits.Rejection], isProvisional: Bool
     ) -> StartedModel {
         let active = ActiveComputeUnits(
+            runtime: rung.resource.runtime,
             units: rung.units,
             precision: rung.resource.precision,
             allowsLowPrecisionAccumulation: rung.allowsLowPrecisionAccumulation,
@@ -181,9 +192,10 @@ struct ModelLadder: Sendable {
 
     private var rungs: [Rung] {
         requested.units(on: store.device).flatMap { units in
-            model.resources.flatMap { resource in
-                // The GPU alone may also add up in half precision.
-                let sums = units.includesGPU && resource.precision == .float16 ? [true, false] : [false]
+            model.resources.filter { store.has($0.runtime) }.flatMap { resource in
+                // The GPU alone may also add up in half precision, and only Core ML asks.
+                let mayAsk = units.includesGPU && resource.precision == .float16 && resource.runtime == .coreML
+                let sums = mayAsk ? [true, false] : [false]
                 return sums.map { Rung(resource: resource, units: units, allowsLowPrecisionAccumulation: $0) }
             }
         }
@@ -191,10 +203,11 @@ struct ModelLadder: Sendable {
 }
 
 extension FaceDetectorError {
-    /// Whether other compute units may help: not where a resource is missing or another than it should be.
-    fileprivate var mayDependOnComputeUnits: Bool {
+    /// Whether other compute units or another runtime may help: not where a resource is missing or another than it should be.
+    fileprivate func mayDependOnRung(hasOtherRuntime: Bool) -> Bool {
         switch self {
         case .resourceDamaged, .predictionFailed: return true
+        case .modelInterfaceMismatch: return hasOtherRuntime
         default: return false
         }
     }

@@ -14,14 +14,14 @@ final class Pipeline {
         var durations: FrameDurations
     }
 
-    private let runner: ModelRunner
+    private let runner: any ModelRunner
     private let sampler: LetterboxSampler
     private var postprocessor: Postprocessor
     private let inferenceName: StaticString
     private let signposter = OSSignposter(subsystem: ModelSpecification.shipped.name, category: "FaceDetector")
 
     /// - Parameter inferenceName: What the interval around the model's run is called in Instruments.
-    init(runner: ModelRunner, options: Postprocessor.Options, inferenceName: StaticString = "inference") {
+    init(runner: any ModelRunner, options: Postprocessor.Options, inferenceName: StaticString = "inference") {
         self.runner = runner
         self.inferenceName = inferenceName
         sampler = LetterboxSampler(input: ModelSpecification.shipped.input)

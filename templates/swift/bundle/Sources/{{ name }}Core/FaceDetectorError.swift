@@ -6,7 +6,7 @@ import Foundation
 public enum FaceDetectorError: Error, Sendable, Equatable {
     /// A resource of this package is not in the app.
     case resourceMissing(name: String)
-    /// A resource of this package cannot be read, or Core ML refuses it.
+    /// A resource of this package cannot be read, or the system refuses it.
     case resourceDamaged(name: String, detail: String)
     /// A model resource is not the one this package was generated with.
     case modelHashMismatch(name: String, expected: String, found: String)
@@ -32,7 +32,7 @@ public enum FaceDetectorError: Error, Sendable, Equatable {
     case timestampMissing
     /// A frame's timestamp, in seconds, is not after the one before it.
     case timestampNotRising(previous: Double, given: Double)
-    /// Core ML failed to run the model.
+    /// Core ML or Core AI failed to run the model.
     case predictionFailed(detail: String)
     /// The call came after `close()`.
     case closed
@@ -91,7 +91,7 @@ extension FaceDetectorError: LocalizedError {
         case .timestampNotRising(let previous, let given):
             return "The timestamp \(given) s is not after \(previous) s, the one before it."
         case .predictionFailed(let detail):
-            return "Core ML failed to run the model: \(detail)"
+            return "The model could not be run: \(detail)"
         case .closed:
             return "The call came after close()."
         }

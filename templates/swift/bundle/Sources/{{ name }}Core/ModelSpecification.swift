@@ -38,8 +38,9 @@ package struct ModelSpecification: ConvertedModel {
     /// One converted model among the package's resources.
     package struct Resource: Sendable {
         package let name: String
+        package let runtime: ModelRuntime
         package let precision: ModelPrecision
-        /// The sha256 of the .mlpackage's relative file names and contents.
+        /// The sha256 of the relative file names and contents of the .mlpackage or .aimodel.
         package let packageSHA256: String
     }
 
@@ -67,6 +68,14 @@ public enum ModelPrecision: String, Sendable, Hashable {
     case float16
     /// Single precision.
     case float32
+}
+
+/// What runs a model.
+public enum ModelRuntime: String, Sendable, Hashable {
+    /// Core ML, on every system this package supports.
+    case coreML
+    /// Core AI, from iOS 27 and macOS 27 on, in packages that hold models for it.
+    case coreAI
 }
 
 /// An anchor's row: box numbers (centre x, centre y, width, height, then x and y of each keypoint), then the score logit.

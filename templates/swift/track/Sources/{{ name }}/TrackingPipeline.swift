@@ -7,7 +7,7 @@ import os
 /// All memory but that of landmarks found is allocated when it is made.
 final class TrackingPipeline {
     private let detector: Pipeline
-    private let landmarker: ModelRunner
+    private let landmarker: any ModelRunner
     private let sampler: CropSampler
     private let decoder: LandmarkDecoder
     private let signposter = OSSignposter(subsystem: LandmarkSpecification.shipped.name, category: "FaceTracker")
@@ -18,7 +18,7 @@ final class TrackingPipeline {
     private static let noDurations = FrameDurations(
         preprocess: .zero, inference: .zero, postprocess: .zero, endToEnd: .zero)
 
-    init(detector: ModelRunner, landmarker: ModelRunner, _ options: Postprocessor.Options) {
+    init(detector: any ModelRunner, landmarker: any ModelRunner, _ options: Postprocessor.Options) {
         self.detector = Pipeline(runner: detector, options: options, inferenceName: "detect")
         self.landmarker = landmarker
         sampler = CropSampler(input: LandmarkSpecification.shipped.input)
