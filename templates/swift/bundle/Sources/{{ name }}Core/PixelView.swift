@@ -81,10 +81,18 @@ package struct PixelView {
 }
 
 extension PixelView.Format {
-    var isBiPlanar: Bool {
+    package var isBiPlanar: Bool {
         switch self {
         case .bgra, .rgba: false
         case .biPlanar, .biPlanar10: true
+        }
+    }
+
+    /// Whether Y, Cb and Cr use all values.
+    package var isFullRange: Bool {
+        switch self {
+        case .bgra, .rgba: true
+        case .biPlanar(let fullRange), .biPlanar10(let fullRange): fullRange
         }
     }
 
