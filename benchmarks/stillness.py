@@ -84,7 +84,7 @@ def _lines(rows: list[tuple[str, str, float, tuple[float, float] | None, str]], 
             lines.append(f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="#333" stroke-width="1.5"/>')
         lines.append(f'<text x="{_LEFT + end + 8:.1f}" y="{y + 15}">{value:.2f}</text>')
         y += _ROW
-    note = "Noise of 4 steps of a byte on photographs 1280 wide, bars with 95 % intervals; the paper's Table 3: shifted copies."
+    note = "Noise of 4 steps of a byte, photographs 1280 wide, with 95 % intervals; the paper, Table 3: shifted copies."
     return [*lines, f'<text x="12" y="{height - 12}" font-size="12">{note}</text>', "</svg>"]
 
 

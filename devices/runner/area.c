@@ -61,21 +61,44 @@ static inline int parts(Span s, int texel, int bits) {
 
 /* ---- sums ---- */
 
-/* Adds the area's rows to `sums`, which they cannot overflow: an area has 257 parts at most. */
-static void add_rows(const uint8_t *pixels, size_t width, Span span, int bits, uint16_t *restrict sums) {
-    memset(sums, 0, width * sizeof *sums);
-    int first = span.begin >> bits, last = (span.end - 1) >> bits;
-    for (int row = first; row <= last;) {
+/* Sums of rows. Where an area begins in the row in which the one before it ends, that row is read once: it goes into
+ * `next` as well. */
+typedef struct {
+    uint16_t *now, *next;
+    bool carried;
+} Sums;
+
+/* Sums an area's rows, which cannot overflow: it has 257 parts at most. `following` is the next area, which may be none. */
+static void add_rows(const uint8_t *pixels, size_t width, Span span, Span following, int bits, Sums *s) {
+    int row = span.begin >> bits, last = (span.end - 1) >> bits;
+    if (s->carried) {
+        uint16_t *now = s->next;
+        s->next = s->now, s->now = now;
+        row++;
+    } else {
+        memset(s->now, 0, width * sizeof *s->now);
+    }
+    s->carried = last >= row && following.end > following.begin && following.begin >> bits == last;
+    uint16_t *restrict sums = s->now, *restrict next = s->next;
+    while (row <= last) {
         const uint8_t *restrict a = pixels + (size_t)row * width;
         uint16_t part = (uint16_t)parts(span, row, bits);
-        if (row > first && row + 3 < last) { /* whole rows, four at a time: the sums are read and written less often */
+        if (part == 1 << bits && row + 3 < last) { /* whole rows, four at a time: the sums are read and written less often */
             const uint8_t *restrict b = a + width, *restrict c = b + width, *restrict d = c + width;
             for (size_t i = 0; i < width; i++) sums[i] += (uint16_t)((uint16_t)(a[i] + b[i] + c[i] + d[i]) * part);
             row += 4;
+            continue;
+        }
+        if (row == last && s->carried) {
+            uint16_t share = (uint16_t)parts(following, row, bits);
+            for (size_t i = 0; i < width; i++) {
+                sums[i] += (uint16_t)(a[i] * part);
+                next[i] = (uint16_t)(a[i] * share);
+            }
         } else {
             for (size_t i = 0; i < width; i++) sums[i] += (uint16_t)(a[i] * part);
-            row++;
         }
+        row++;
     }
 }
 
@@ -100,7 +123,8 @@ bool area_letterbox(const Image *image, const Input *to, void *out, bool bytes) 
     int bits = BITS;
     while (bits > 0 && longest << bits > MOST * cells) bits--;
     size_t width = (size_t)image->width * CHANNELS;
-    uint16_t *sums = take(&kept_sums, width * sizeof *sums);
+    uint16_t *memory = take(&kept_sums, 2 * width * sizeof *memory);
+    Sums sums = {memory, memory + width, false};
     Span *columns = take(&kept_columns, (size_t)(to->width + to->height) * sizeof *columns), *rows = columns + to->width;
     lay(columns, to->width, image->width, longest, cells, bits);
     lay(rows, to->height, image->height, longest, cells, bits);
@@ -109,13 +133,14 @@ bool area_letterbox(const Image *image, const Input *to, void *out, bool bytes) 
     float *number = out;
     for (int row = 0; row < to->height; row++) {
         bool there = rows[row].end > rows[row].begin;
-        if (there) add_rows(image->pixels, width, rows[row], bits, sums);
+        Span following = row + 1 < to->height ? rows[row + 1] : (Span){0, 0};
+        if (there) add_rows(image->pixels, width, rows[row], following, bits, &sums);
         for (int column = 0; column < to->width; column++) {
             uint32_t total[CHANNELS] = {0, 0, 0};
             float share = 0;
             Span span = columns[column];
             if (there && span.end > span.begin) {
-                add_columns(sums, span, bits, total);
+                add_columns(sums.now, span, bits, total);
                 share = scale / ((float)(span.end - span.begin) * (float)(rows[row].end - rows[row].begin));
             }
             for (int c = 0; c < CHANNELS; c++) {
