@@ -116,7 +116,7 @@ class NoiseJitter:
             "faces": len(scores),
             "copies": self._copies,
             "confidence": CONFIDENCE,
-            "found_by_area": int((scores[:, 0] > 0).sum()),
+            "found_by_area": int((scores[:, get_args(Sampling).index("area")] > 0).sum()),
             "scores": {
                 sampling: round(float(scores[found, column].mean()), 6) if found.any() else None
                 for column, sampling in enumerate(get_args(Sampling))
@@ -133,7 +133,10 @@ class NoiseJitter:
         spread = {way: rms(replicas, at, len(WAYS)) for at, way in enumerate(WAYS)}
 
         def ratio(one: tuple[Sampling, str], other: tuple[Sampling, str]) -> dict[str, float] | None:
-            return estimate(values[one] / values[other], spread[one] / spread[other]) if values[other] > 0 else None
+            still = spread[other] == 0  # replicas of pictures that do not move at all
+            if not values[other] > 0 or still.all():
+                return None
+            return estimate(values[one] / values[other], spread[one][~still] / spread[other][~still])
 
         found: dict[str, Any] = {"copies_of_faces": int(sums[len(WAYS) + 1])}
         for sampling, mode in WAYS:

@@ -34,7 +34,7 @@ class Settings:
     shift: float = 0.02
     sampling: Sampling = "area"
     width: int | None = None
-    noise: tuple[float, ...] = (4.0,)
+    noise: tuple[float, ...] = ()
     noise_copies: int = 10
 
     def as_dict(self) -> dict[str, Any]:
