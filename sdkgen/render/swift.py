@@ -42,7 +42,7 @@ _KEYWORDS = frozenset(
 _TYPES = frozenset(
     """
     ActiveComputeUnits ComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark
-    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision RotatedRect Smoothing TrackedFace
+    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision RotatedRect Sampling Smoothing TrackedFace
     TrackedFrame VideoFrame
     """.split()
 )
