@@ -79,9 +79,11 @@ enum GoldenVectors {
         try cases("postprocess", Postprocess.self)
     }
 
-    /// The cases in the formats that Apple's cameras deliver.
+    /// The cases in the formats that Apple's cameras deliver, but for the one that is larger than any.
     static func preprocess() throws -> [Preprocess] {
-        try cases("preprocess", Preprocess.self).filter { $0.pixels.format != "i420" }
+        try cases("preprocess", Preprocess.self).filter {
+            $0.pixels.format != "i420" && $0.pixels.width <= PixelView.maximumSide
+        }
     }
 
     /// Returns the cases of one kind, those of the model unless a folder is named.
@@ -145,7 +147,7 @@ enum GoldenVectors {
         var (row, column): (UInt32, UInt32) = (0, 0)
         for _ in 0..<count {
             let ramp = (row &* 5 &+ column &* 2 &+ UInt32(64 * plane)) >> 2 & 0x7f
-            let noise = (row << 16 ^ column) &* 2_654_435_761 >> 25
+            let noise = ((row << 16 ^ column) &* 2_654_435_761) >> 25
             made.append(UInt8(truncatingIfNeeded: ramp &+ noise))
             column += 1
             if column == UInt32(rowStride) { (row, column) = (row + 1, 0) }
