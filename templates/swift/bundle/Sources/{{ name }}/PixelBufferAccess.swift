@@ -39,8 +39,9 @@ extension CVPixelBuffer {
         return PixelView.Plane(base: base, bytesPerRow: bytesPerRow)
     }
 
-    /// The matrix that the buffer names. Where it names none: BT.709 for video range from 720 lines up, as decoders give
-    /// it, else BT.601.
+    /// The matrix that the buffer names.
+    ///
+    /// Where it names none: BT.709 for video range from 720 lines up, as decoders give it, else BT.601.
     private func matrix(_ format: PixelView.Format) -> YCbCrMatrix {
         guard format.isBiPlanar else { return .bt601 }
         let name = CVBufferCopyAttachment(self, kCVImageBufferYCbCrMatrixKey, nil) as? String

@@ -135,7 +135,8 @@ package final class LetterboxSampler {
             let row = target + line * lineStep
             reducer.columns.spans.withUnsafeBufferPointer { spans in
                 for cell in spans.indices where !spans[cell].isOutside {
-                    let means = SIMD4<Float>(SIMD4<Int32>(truncatingIfNeeded: sums[cell])) * (share / Float(spans[cell].extent))
+                    let sums = SIMD4<Float>(SIMD4<Int32>(truncatingIfNeeded: sums[cell]))
+                    let means = sums * (share / Float(spans[cell].extent))
                     row.storeBytes(of: colour(means), toByteOffset: cell &* cellStep, as: UInt32.self)
                 }
             }

@@ -36,7 +36,8 @@ final class BlockReducer {
             block, from: y.lowerBound, count: y.count, extent: upright.height, isReversed: orientation.isReversedDown)
         writeMeans(picture, lineStep: swaps ? 1 : x.count, cellStep: swaps ? x.count : 1, x.count * y.count)
         let plane = PixelView.Plane(base: UnsafeRawPointer(texels.baseAddress!), bytesPerRow: 4 * x.count)
-        guard let made = try? PixelView(format: .bgra, width: x.count, height: y.count, first: plane) else { return nil }
+        guard let made = try? PixelView(format: .bgra, width: x.count, height: y.count, first: plane)
+        else { return nil }
         func place(_ middle: Double, _ first: Int) -> Double {
             (middle - Double(block - 1) / 2) / Double(block) - Double(first)
         }
