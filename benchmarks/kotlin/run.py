@@ -28,8 +28,12 @@ HERE = Path(__file__).parent
 BUDGETS = {
     ("Postprocessing", "4"): 20.0,
     ("Postprocessing", "50"): 60.0,
-    ("Preprocessing", "0"): 700.0,
-    ("Preprocessing", "90"): 700.0,
+    ("Preprocessing", "YUV 1280 720 0"): 350.0,
+    ("Preprocessing", "YUV 1280 720 90"): 350.0,
+    ("Preprocessing", "RGBA 1280 720 0"): 350.0,
+    ("Preprocessing", "YUV 1920 1080 0"): 800.0,
+    ("Preprocessing", "RGBA 1920 1080 0"): 800.0,
+    ("Preprocessing", "RGBA 4032 3024 0"): 8000.0,
     ("Cropping", "YUV 320"): 600.0,
     ("Cropping", "YUV 640"): 600.0,
     ("Cropping", "RGBA 320"): 600.0,
@@ -60,7 +64,7 @@ def time(pattern: str) -> int:
     """Run the benchmarks that match ``pattern``, print their results, and return how many are over their budgets."""
     command = ["mvn", "-B", "-q", "exec:exec@run", "-Dsdkgen.sources=none", f"-Dsdkgen.benchmarks={pattern}"]
     subprocess.run(command, cwd=HERE, check=True)
-    print(f"{'benchmark':26} {'parameter':>9} {'µs':>10} {'±':>8} {'B/call':>9} {'budget':>8}")
+    print(f"{'benchmark':26} {'parameter':>17} {'µs':>10} {'±':>8} {'B/call':>9} {'budget':>8}")
     return sum(_report(result) for result in json.loads((HERE / "target" / "results.json").read_text()))
 
 
@@ -108,7 +112,7 @@ def _report(result: dict[str, Any]) -> bool:
     over = budget is not None and (taken > budget or allocated > BYTES_A_CALL)
     verdict = "" if budget is None else f"{budget:.0f}{' over' if over else ''}"
     name = f"{group}.{function}"
-    print(f"{name:26} {parameter:>9} {taken:10.2f} {float(error):8.2f} {allocated:9.0f} {verdict:>8}")
+    print(f"{name:26} {parameter:>17} {taken:10.2f} {float(error):8.2f} {allocated:9.0f} {verdict:>8}")
     return over
 
 

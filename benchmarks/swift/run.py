@@ -15,13 +15,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
 from sdkgen.detection.pipeline import faces
 from sdkgen.detection.preprocess import cropped, letterboxed
-from sdkgen.detection.types import Roi
+from sdkgen.detection.types import Roi, Sampling
 from sdkgen.spec.registry import load_model
 from tests.swift.harness import CHECKOUT, NAME, Swift, assemble, render, work_folder
 
@@ -55,7 +55,8 @@ def reference() -> dict[str, float]:
         outputs = {"predictions": rows}
         found[f"decode and blend, {scene}"] = median_us(lambda: faces(outputs, spec, 1280, 720))  # noqa: B023
     image = np.random.default_rng(0).integers(0, 256, (720, 1280, 3), dtype=np.uint8)
-    found["sample 1280 × 720 BGRA"] = median_us(lambda: letterboxed(image, spec.input))
+    for sampling in get_args(Sampling):
+        found[f"{sampling} 1280 × 720 BGRA"] = median_us(lambda: letterboxed(image, spec.input, sampling))  # noqa: B023
     landmarks = load_model("face-landmark")
     region = Roi((640, 360), (480, 480), 20)
     found["crop 1280 × 720 BGRA"] = median_us(lambda: cropped(image, region, landmarks.input))
@@ -102,12 +103,19 @@ def _built(*products: str) -> tuple[Swift, Path]:
 def main() -> None:
     """Print the table."""
     measured, python = swift(), reference()
-    print("| | Swift, median | p90 | allocations | Python reference |")
-    print("| --- | --: | --: | --: | --: |")
+    print("| | Swift, median | p90 | allocations | ÷ copy of its bytes | ÷ plain port | Python reference |")
+    print("| --- | --: | --: | --: | --: | --: | --: |")
+    medians = {row["name"]: row["median_us"] for row in measured}
     for row in measured:
         beside = f"{python[row['name']]:.0f} µs" if row["name"] in python else ""
         times = f"{row['median_us']:.1f} µs | {row['p90_us']:.1f} µs"
-        print(f"| {row['name']} | {times} | {row['allocations']:.0f} | {beside} |")
+        _, _, what = row["name"].partition(" ")
+        what = what.removesuffix(", turned and mirrored")
+        ratios = [
+            f"{row['median_us'] / medians[other]:.2f}" if other in medians and other != row["name"] else ""
+            for other in (f"copy {what}", f"plain area {what}")
+        ]
+        print(f"| {row['name']} | {times} | {row['allocations']:.0f} | {ratios[0]} | {ratios[1]} | {beside} |")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "area.h"
+
 enum {
     CHUNK = 64, /* pixels that are gathered one by one, then mixed in a loop that compilers make vector code of */
     AHEAD = 2,  /* lines of the input between the one that is gathered and the one whose texels are sent for */
@@ -135,7 +137,8 @@ static double near(double value) { return fmin(fmax(value, -FAR), FAR); }
 
 static int64_t position(double texels) { return (int64_t)(texels * ONE); }
 
-void image_sample(const Image *image, Region region, const Input *to, Edge edge, void *out, bool bytes) {
+/* Samples four texels a pixel. */
+static void sample_points(const Image *image, Region region, const Input *to, Edge edge, void *out, bool bytes) {
     double width = near(region.width), height = near(region.height), left = -0.5 * width;
     double cosine = cos(region.radians), sine = sin(region.radians);
     /* Half a byte more, so that what is cut off to a byte has been rounded. */
@@ -163,4 +166,13 @@ void image_sample(const Image *image, Region region, const Input *to, Edge edge,
             at.x += count * at.across, at.y += count * at.down;
         }
     }
+}
+
+void image_sample(const Image *image, Region region, const Input *to, Edge edge, Sampling sampling, void *out, bool bytes) {
+    Image seen = *image;
+    if (sampling == SAMPLING_AREA) {
+        if (edge == EDGE_BLACK && area_letterbox(image, to, out, bytes)) return;
+        if (edge == EDGE_NEAREST) area_reduce(&seen, &region, to);
+    }
+    sample_points(&seen, region, to, edge, out, bytes);
 }

@@ -28,8 +28,11 @@ Region image_letterbox(const Image *image, const Input *to);
 /* What stands in for texels outside the image: black, as in a letterbox, or the image's nearest one. */
 typedef enum { EDGE_BLACK, EDGE_NEAREST } Edge;
 
-/* Samples `region` into `out`, bilinear, corner to corner and without a half-pixel shift: floats in the range of `to`, or the
- * nearest bytes. */
-void image_sample(const Image *image, Region region, const Input *to, Edge edge, void *out, bool bytes);
+/* Where a region is reduced by more than 1.5: four texels a pixel, as MediaPipe does, or the mean of all. */
+typedef enum { SAMPLING_AREA, SAMPLING_POINT } Sampling;
+
+/* Samples `region` into `out`, corner to corner and without a half-pixel shift: floats in the range of `to`, or the
+ * nearest bytes. With EDGE_BLACK the region is that of image_letterbox. */
+void image_sample(const Image *image, Region region, const Input *to, Edge edge, Sampling sampling, void *out, bool bytes);
 
 #endif

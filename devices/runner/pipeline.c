@@ -27,6 +27,7 @@ static void read_description(Pipeline *p, const char *path) {
     for (double n[4]; fscanf(file, "%31s", name) == 1;) {
 #define IS(key, count) (strcmp(name, key) == 0 && (read_numbers(file, key, count, n), true))
         if (IS("frame", 2)) p->frame.width = (int)n[0], p->frame.height = (int)n[1];
+        else if (IS("points", 1)) p->sampling = n[0] != 0 ? SAMPLING_POINT : SAMPLING_AREA;
         else if (IS("detector", 4)) p->detector = input_of(n);
         else if (IS("landmarker", 4)) p->landmarker = input_of(n);
         else if (IS("keypoints", 1)) p->keypoints = (int)n[0];
@@ -179,7 +180,7 @@ static bool is_refused(const Pipeline *p, const Region *region) {
 static Timing detect(Pipeline *p, Model *m) {
     static Detection found[MAXIMUM_ANCHORS];
     Region all = image_letterbox(&p->frame, &p->detector);
-    image_sample(&p->frame, all, &p->detector, EDGE_BLACK, m->host_input[0], m->input_is_bytes[0]);
+    image_sample(&p->frame, all, &p->detector, EDGE_BLACK, p->sampling, m->host_input[0], m->input_is_bytes[0]);
     Timing timing = model_run(m);
     int count = decode(p, m, found), late = 0;
     if (count == 0) record_fail(EXIT_RUN, "no-face", "the detector found no face in the frame");
@@ -202,7 +203,7 @@ static Timing detect(Pipeline *p, Model *m) {
 /* Runs the model on `next`, and makes it the region; `is_there` tells whether it holds a face. */
 static Timing follow(Pipeline *p, Model *m, bool *is_there) {
     Region r = p->region = p->next;
-    image_sample(&p->frame, r, &p->landmarker, EDGE_NEAREST, m->host_input[0], m->input_is_bytes[0]);
+    image_sample(&p->frame, r, &p->landmarker, EDGE_NEAREST, p->sampling, m->host_input[0], m->input_is_bytes[0]);
     Timing timing = model_run(m);
     const float *raw = model_predictions(m, 1, (size_t)p->landmarks * 3, 1);
     if (!model_outputs_finite(m)) record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");

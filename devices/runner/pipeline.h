@@ -30,6 +30,7 @@ typedef struct {
 typedef struct {
     Image frame;
     Input detector, landmarker;
+    Sampling sampling;
     int grids, grid[MAXIMUM_GRIDS][3]; /* columns, rows, anchors a cell */
     int keypoints, landmarks;
     double box_scale, score_clip, minimum_score, blending_iou, minimum_presence, association_iou;

@@ -19,10 +19,10 @@ DEFAULT_MODEL = "blazeface-front"
 DEFAULT_RUNNER = "litert"
 _TEAM = "SDKGEN_APPLE_TEAM"
 # Options that mean nothing where something else measures: a figure beside them would seem to come from them.
-_NOT_WITH_SDK = "model artifact pipeline threads paced outputs input_type runner".split()
+_NOT_WITH_SDK = "model artifact pipeline sampling threads paced outputs input_type runner".split()
 _NOT_WITH_IOS_SDK = "warmup cooldown precision".split()
 _NOT_WITH_IPHONE = (
-    "sdk artifact pipeline threads warmup paced cooldown limit precision outputs input_type runner".split()
+    "sdk artifact pipeline sampling threads warmup paced cooldown limit precision outputs input_type runner".split()
 )
 
 
@@ -40,6 +40,9 @@ def bench(
     artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
     pipeline: Literal["track"] | None = typer.Option(
         None, "--pipeline", help="Frames of a face tracker too: detector (--model), landmark model, steady and worst."
+    ),
+    sampling: Literal["area", "point"] | None = typer.Option(
+        None, "--sampling", help="With --pipeline: how frames are reduced.", show_default="area"
     ),
     sdk: Path | None = typer.Option(None, "--sdk", help="A folder that sdkgen build made: its own benchmark is run."),
     apk: Path | None = typer.Option(None, "--apk", help="With --sdk: the benchmark's APK, to be installed first."),
@@ -115,12 +118,15 @@ def bench(
             chosen = SdkRunner(bundle, apk)
             cells = bundle.cells(backends, fp32=fp32)
         elif pipeline is None:
+            if sampling is not None:
+                hint = "Add --pipeline track: a model alone takes an input that is ready."
+                raise UsageError("--sampling is for the frames of a pipeline", hint=hint)
             cells = make_cells(name_files(models, artifact, make), backends, threads, fp32=fp32)
         elif artifact:
             hint = "Name the detector: --model, instead of --artifact."
             raise UsageError("a pipeline is made of models, not of files", hint=hint)
         else:
-            cells = make_tracker_cells(models, backends, make, threads, fp32=fp32)
+            cells = make_tracker_cells(models, backends, make, threads, fp32=fp32, sampling=sampling or "area")
         job = Bench(devices, cells, settings, chosen, results)
         live.run(job)
         run_id, problems = job.run_id, job.problems

@@ -46,6 +46,9 @@ def detect_faces(
     nms: Literal["blend", "hard"] = typer.Option(
         "blend", "--nms", help="How boxes of one face become one: their mean weighted by score, or the best alone."
     ),
+    sampling: Literal["area", "point"] = typer.Option(
+        "area", "--sampling", help="How large images are reduced: averaged, or four texels a pixel as MediaPipe does."
+    ),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the artifact; torch is always in fp32."),
     weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),
     trust_weights: bool = typer.Option(False, "--trust-weights", help="Accept a --weights file that you trained."),
@@ -68,7 +71,7 @@ def detect_faces(
     from sdkgen.images import find_images
 
     spec = load_model(model)
-    options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard")
+    options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard", sampling=sampling)
     refuse_trust_alone(weights, trust_weights)
     if weights is None:
         _ = spec.released  # an untrained model finds no faces

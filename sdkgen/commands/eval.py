@@ -46,6 +46,14 @@ def evaluate(
     views: int = typer.Option(8, "--views", min=0, help="Jitter: shifted copies an image; 0 leaves jitter out."),
     jitter_images: int = typer.Option(64, "--jitter-images", min=1, help="Jitter: images, spread over the set."),
     shift: float = typer.Option(0.02, "--shift", min=0.001, max=0.25, help="Jitter: largest shift, of the long side."),
+    noise: str = typer.Option("4", "--noise", help="Noise jitter: standard deviations in bytes, 2,4,8; 0 for none."),
+    noise_copies: int = typer.Option(10, "--noise-copies", min=2, help="Noise jitter: noisy copies an image."),
+    width: int | None = typer.Option(
+        None, "--width", min=16, max=8192, help="Jitter: scale images to so many pixels first."
+    ),
+    sampling: Literal["area", "point"] = typer.Option(
+        "area", "--sampling", help="How large images are reduced; noise jitter has both."
+    ),
     jobs: int = typer.Option(0, "--jobs", "-j", min=0, help="Processes; 0 for as many as pay."),
     fresh: bool = typer.Option(False, "--fresh", help="Begin anew even if an interrupted run can be gone on with."),
     html: Path | None = typer.Option(None, "--html", help="Write the report as a page."),
@@ -59,7 +67,7 @@ def evaluate(
     from sdkgen.evaluate.dataset import open_dataset
     from sdkgen.evaluate.html import write_html
     from sdkgen.evaluate.journal import Journal
-    from sdkgen.evaluate.settings import Settings, parse_area
+    from sdkgen.evaluate.settings import Settings, parse_area, parse_noise
     from sdkgen.evaluate.terminal import print_report
     from sdkgen.evaluate.workers import count_workers
     from sdkgen.files import sha256_json, sha256_path
@@ -68,7 +76,18 @@ def evaluate(
     spec = load_model(model)
     if weights is None:
         _ = spec.detector, spec.released
-    settings = Settings(nms, minimum_score, parse_area(area), views, jitter_images, shift)
+    settings = Settings(
+        nms,
+        minimum_score,
+        parse_area(area),
+        views,
+        jitter_images,
+        shift,
+        sampling,
+        width,
+        parse_noise(noise),
+        noise_copies,
+    )
     labels = open_dataset(data, form, images, spec.detector.keypoints)
     source = _Source(spec, backend, precision, weights, trust_weights)
     other = _Source(spec, against, precision, weights, trust_weights) if against else None

@@ -35,6 +35,9 @@ def track(
         "litert", "--backend", help="What runs both models."
     ),
     maximum_faces: int = typer.Option(1, "--max-faces", min=1, help="How many faces to follow."),
+    sampling: Literal["area", "point"] = typer.Option(
+        "area", "--sampling", help="How large frames and crops are reduced: averaged, or four texels a pixel."
+    ),
     smooth: bool = typer.Option(False, "--smooth", help="Smooth the landmarks with the one-euro filter."),
     json: bool = typer.Option(False, "--json", help="Print JSON: one record a frame."),
     jsonl: bool = typer.Option(False, "--jsonl", help="Print one line of JSON a frame, as they are done."),
@@ -46,6 +49,7 @@ def track(
     """
     from sdkgen.backends.opening import RUNTIMES, open_artifact
     from sdkgen.convert import convert
+    from sdkgen.detection.types import Options
     from sdkgen.tracking.smoothing import Smoothing
     from sdkgen.tracking.tracker import FaceTracker
     from sdkgen.video import Interruption, VideoWriter
@@ -59,7 +63,10 @@ def track(
         for runtime in runtimes:
             stack.callback(runtime.close)
         smoothing = Smoothing() if smooth else None
-        tracker = FaceTracker((specs[0], runtimes[0]), (specs[1], runtimes[1]), maximum_faces, smoothing=smoothing)
+        options = Options.of(specs[0].detector, sampling=sampling)
+        tracker = FaceTracker(
+            (specs[0], runtimes[0]), (specs[1], runtimes[1]), maximum_faces, options, smoothing=smoothing
+        )
         rate, camera, frames = _frames(sources, stack)
         writer = stack.enter_context(VideoWriter(draw, rate, sources)) if draw is not None else None
         form: Form | None = "jsonl" if jsonl else "json" if json else None

@@ -14,10 +14,11 @@ from sdkgen.spec.model import ModelSpec
 def detect(image: Bytes, backend: Backend, spec: ModelSpec, options: Options | None = None) -> list[Detection]:
     """Return the faces in an upright RGB image (H, W, 3), best first, relative to the image.
 
-    ``options`` None takes the model's own thresholds.
+    ``options`` None takes the model's own thresholds, and averages over areas.
     """
     height, width = image.shape[:2]
-    return faces(backend.run(letterboxed(image, spec.input)), spec, width, height, options)
+    chosen = options or Options.of(spec.detector)
+    return faces(backend.run(letterboxed(image, spec.input, chosen.sampling)), spec, width, height, chosen)
 
 
 def faces(

@@ -4,13 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Format: TypeAlias = Literal["rgba", "bgra", "nv12", "i420"]
+Matrix: TypeAlias = Literal["bt601", "bt709", "bt2020"]
 Bytes: TypeAlias = NDArray[np.uint8]
+
+
+class Factors(NamedTuple):
+    """How much of U and V goes into each colour, all three on the scale of full range; green's are subtracted."""
+
+    red_v: float
+    green_u: float
+    green_v: float
+    blue_u: float
+
+
+FACTORS: dict[Matrix, Factors] = {
+    "bt601": Factors(1.402, 0.344136, 0.714136, 1.772),
+    "bt709": Factors(1.5748, 0.187324, 0.468124, 1.8556),
+    "bt2020": Factors(1.4746, 0.164553, 0.571353, 1.8814),
+}
+"""From ITU-R BT.601, BT.709 and BT.2020 (its form with non-constant luminance)."""
+
+
+@dataclass(frozen=True)
+class Colours:
+    """What Y, U and V bytes mean: the matrix, and whether they use all values.
+
+    Video range has Y in 16 to 235, and U and V in 16 to 240.
+    """
+
+    matrix: Matrix = "bt601"
+    full_range: bool = True
+
+    @property
+    def black(self) -> int:
+        """Y of black."""
+        return 0 if self.full_range else 16
+
+    @property
+    def factors(self) -> Factors:
+        """The matrix's numbers."""
+        return FACTORS[self.matrix]
 
 
 @dataclass(frozen=True)

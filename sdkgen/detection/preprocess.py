@@ -1,4 +1,4 @@
-"""From pixels to a model's input: rotate, mirror, letterbox or crop, scale, in one bilinear sampling."""
+"""From pixels to a model's input: rotate, mirror, letterbox or crop, convert colours, scale."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from sdkgen.detection import area
+from sdkgen.detection.pixels import Colours
 from sdkgen.detection.roi import letterbox
-from sdkgen.detection.types import Array, Roi
+from sdkgen.detection.types import Array, Roi, Sampling
 from sdkgen.spec.model import InputSpec
 
 Rotation: TypeAlias = Literal[0, 90, 180, 270]
@@ -27,50 +29,69 @@ def upright(pixels: Bytes, rotation: Rotation = 0, mirrored: bool = False) -> By
     return turned[:, ::-1] if mirrored else turned
 
 
-def letterboxed(image: Bytes, to: InputSpec) -> Array:
+def letterboxed(image: Bytes, to: InputSpec, sampling: Sampling = "point") -> Array:
     """Return the model's input (1, height, width, 3) for all of an upright RGB image (H, W, 3), bars black."""
-    height, width = image.shape[:2]
-    return _scaled(_laid_level(image, letterbox(width, height, to), to, outside=(0, 0, 0)), to)
+    return _scaled(_fitted(image, to, sampling, outside=(0, 0, 0)), to)
 
 
-def cropped(image: Bytes, roi: Roi, to: InputSpec) -> Array:
+def cropped(image: Bytes, roi: Roi, to: InputSpec, sampling: Sampling = "point") -> Array:
     """Return the model's input (1, height, width, 3) for the part ``roi`` of an upright RGB image, edges replicated."""
     made = np.empty((1, to.height, to.width, 3), np.float32)
-    for channel, plane in enumerate(_laid(image, roi, to)):
+    for channel, plane in enumerate(_laid(*_reduced(image, roi, to, sampling), to)):
         np.multiply(plane, np.float32(to.scale), out=made[0, :, :, channel])
     if to.minimum:
         made += np.float32(to.minimum)
     return made
 
 
-def letterboxed_yuv(image: Bytes, to: InputSpec, *, full_range: bool) -> Array:
-    """Return the model's input for all of an upright image (H, W, 3) of Y, U and V bytes (BT.601), bars black.
+def letterboxed_yuv(image: Bytes, to: InputSpec, colours: Colours, sampling: Sampling = "point") -> Array:
+    """Return the model's input for all of an upright image (H, W, 3) of Y, U and V bytes, bars black.
 
-    Video range has Y in 16–235 and U and V in 16–240. The three are interpolated as they are, then converted, then
-    clamped to a byte's range.
+    The three are sampled as they are, then converted, then clamped to a byte's range.
     """
-    height, width = image.shape[:2]
-    black = 0 if full_range else 16
-    sampled = _laid_level(image, letterbox(width, height, to), to, outside=(black, 128, 128))
-    return _scaled(rgb_from_yuv(sampled, full_range=full_range), to)
+    sampled = _fitted(image, to, sampling, outside=(colours.black, 128, 128))
+    return _scaled(rgb_from_yuv(sampled, colours), to)
 
 
-def cropped_yuv(image: Bytes, roi: Roi, to: InputSpec, *, full_range: bool) -> Array:
-    """Return the model's input for the part ``roi`` of an upright image (H, W, 3) of Y, U and V bytes (BT.601).
+def cropped_yuv(image: Bytes, roi: Roi, to: InputSpec, colours: Colours, sampling: Sampling = "point") -> Array:
+    """Return the model's input for the part ``roi`` of an upright image (H, W, 3) of Y, U and V bytes.
 
-    Edges are replicated; interpolated, converted and clamped as in ``letterboxed_yuv``.
+    Edges are replicated; sampled, converted and clamped as in ``letterboxed_yuv``.
     """
-    yuv = np.stack(list(_laid(image, roi, to)), axis=-1).astype(np.float64)
-    return _scaled(rgb_from_yuv(yuv, full_range=full_range), to)
+    yuv = np.stack(list(_laid(*_reduced(image, roi, to, sampling), to)), axis=-1).astype(np.float64)
+    return _scaled(rgb_from_yuv(yuv, colours), to)
 
 
-def rgb_from_yuv(yuv: NDArray[np.float64], *, full_range: bool) -> NDArray[np.float64]:
-    """Return R, G and B, 0 to 255, of Y, U and V on the byte scale (last axis), by ITU-R BT.601."""
-    y, u, v = yuv[..., 0], yuv[..., 1] - 128, yuv[..., 2] - 128
-    if not full_range:
-        y, u, v = (y - 16) * (255 / 219), u * (255 / 224), v * (255 / 224)
-    rgb = np.stack([y + 1.402 * v, y - 0.344136 * u - 0.714136 * v, y + 1.772 * u], axis=-1)
+def rgb_from_yuv(yuv: NDArray[np.float64], colours: Colours) -> NDArray[np.float64]:
+    """Return R, G and B, 0 to 255, of Y, U and V on the byte scale (last axis)."""
+    y, u, v = yuv[..., 0] - colours.black, yuv[..., 1] - 128, yuv[..., 2] - 128
+    if not colours.full_range:
+        y, u, v = y * (255 / 219), u * (255 / 224), v * (255 / 224)
+    factors = colours.factors
+    rgb = np.stack(
+        [y + factors.red_v * v, y - factors.green_u * u - factors.green_v * v, y + factors.blue_u * u], axis=-1
+    )
     return np.clip(rgb, 0, 255)
+
+
+def _fitted(image: Bytes, to: InputSpec, sampling: Sampling, outside: Sequence[float]) -> NDArray[np.float64]:
+    """Return (height, width, 3) values of all of ``image`` at the pixels of a letterbox; bars are ``outside``."""
+    height, width = image.shape[:2]
+    longest, cells = (width, to.width) if width * to.height >= height * to.width else (height, to.height)
+    if sampling == "point" or not area.is_averaged(longest, cells):
+        return _laid_level(image, letterbox(width, height, to), to, outside)
+    rows = area.areas(height, to.height, longest, cells)
+    columns = area.areas(width, to.width, longest, cells)
+    means = area.average(image, rows, columns)
+    means[~rows.inside] = outside
+    means[:, ~columns.inside] = outside
+    return means
+
+
+def _reduced(image: Bytes, roi: Roi, to: InputSpec, sampling: Sampling) -> tuple[Bytes, Roi]:
+    """Return an image and a region of it to be sampled bilinearly: averages of blocks, where the region is reduced."""
+    block = area.reduction(roi, to.width, to.height) if sampling == "area" else 1
+    return (image, roi) if block == 1 else area.reduce(image, roi, block)
 
 
 def _scaled(values: NDArray[np.float64], to: InputSpec) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from sdkgen.spec.model import DetectionSpec
 
 Array: TypeAlias = NDArray[np.float32]
+
+Sampling: TypeAlias = Literal["area", "point"]
+"""How an image becomes a smaller input: ``point`` is MediaPipe's bilinear sampling of four texels a pixel, ``area``
+averages all texels where there are more than 1.5 a pixel along an axis, and is ``point`` elsewhere."""
 
 RawOutputs: TypeAlias = Mapping[str, Array]
 """A model's outputs by name, in either layout; see ``detection.layout``."""
@@ -39,7 +43,7 @@ class Detection:
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller decides: the lowest score, how much overlap makes two boxes one face, and how many faces.
+    """What the caller decides: the lowest score, which overlap makes two boxes one face, how many faces, the sampling.
 
     ``hard`` chooses plain non-maximum suppression instead of blending; ``maximum_faces`` None keeps them all.
     """
@@ -48,6 +52,7 @@ class Options:
     blending_iou: float
     maximum_faces: int | None = None
     hard: bool = False
+    sampling: Sampling = "area"
 
     @classmethod
     def of(cls, detection: DetectionSpec, **chosen: Any) -> Options:

@@ -17,6 +17,7 @@ from sdkgen.evaluate.jitter import Jitter
 from sdkgen.evaluate.journal import Journal
 from sdkgen.evaluate.keypoints import KeypointErrors
 from sdkgen.evaluate.measure import Measurer, Record
+from sdkgen.evaluate.noise import NoiseJitter
 from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS, THRESHOLDS, AveragePrecision
 from sdkgen.evaluate.settings import Settings
 from sdkgen.evaluate.types import DataSet, Faults, Picture
@@ -41,6 +42,7 @@ class Totals:
         self.shipped = AveragePrecision(settings.minimum_area)
         self.keypoints = KeypointErrors(spec.detector.keypoints)
         self.jitter = Jitter()
+        self.noise = NoiseJitter(settings.noise, settings.noise_copies)
         self.against: dict[str, int] = {}
         self._differences: array[float] = array("d")
 
@@ -61,6 +63,8 @@ class Totals:
                 self.keypoints.add(row)
         if "views" in record:
             self.jitter.add(record["views"])
+        if "noise" in record:
+            self.noise.add(record["noise"])
         if "against" in record:
             for name in ("faces", "found", "matched"):
                 self.against[name] = self.against.get(name, 0) + record["against"][name]
@@ -74,6 +78,7 @@ class Totals:
             "precision": self._precision() if self.labelled else None,
             "keypoints": self.keypoints.summary(),
             "jitter": self.jitter.summary(),
+            "noise": self.noise.summary(),
             "against": self._against() if self.against else None,
         }
 
@@ -148,7 +153,8 @@ def _records(
     data: DataSet, settings: Settings, journal: Journal, open_measurer: Callable[[], Measurer], workers: int
 ) -> Iterator[tuple[Picture, Record, bool]]:
     """Yield every picture in order with its record, and whether it was measured now."""
-    every = max(1, data.count // settings.jitter_pictures) if settings.views and settings.jitter_pictures else 0
+    moves = settings.views or settings.noise
+    every = max(1, data.count // settings.jitter_pictures) if moves and settings.jitter_pictures else 0
     ahead = workers * _AHEAD if workers > 1 else 1
     waiting: deque[tuple[Picture, Future[Record]]] = deque()
     with Workers(open_measurer, workers) as pool:

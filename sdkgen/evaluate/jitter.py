@@ -82,8 +82,8 @@ class Jitter:
         self.views = 0
         self.lost = 0
         self._sums = np.zeros(4)
-        self._by_picture = _Replicas(seed)
-        self._by_view = _Replicas(seed + 1)
+        self._by_picture = Replicas(seed, 4)
+        self._by_view = Replicas(seed + 1, 4)
 
     def add(self, views: Sequence[Sequence[float]]) -> None:
         """Add a picture's views, each: sum and count with blending, sum and count without, faces not found again."""
@@ -105,36 +105,39 @@ class Jitter:
         few = self.pictures < _FEWEST_PICTURES
         replicas = (self._by_view if few else self._by_picture).sums
         replicas = replicas[(replicas[:, 1] > 0) & (replicas[:, 3] > 0)]
-        blend, hard = (_rms(self._sums, at) for at in (0, 2))
-        blends, hards = (_rms(replicas, at) for at in (0, 2))
+        blend, hard = (rms(self._sums, at, at + 1) for at in (0, 2))
+        blends, hards = (rms(replicas, at, at + 1) for at in (0, 2))
         return {
             "pictures": self.pictures,
             "views": self.views,
             "faces_lost": self.lost,
             "confidence": CONFIDENCE,
             "resampled": "views" if few else "pictures",
-            "blend": _estimate(blend, blends),
-            "hard": _estimate(hard, hards),
-            "reduction": _estimate(1 - blend / hard, 1 - blends / hards) if hard > 0 else None,
+            "blend": estimate(blend, blends),
+            "hard": estimate(hard, hards),
+            "reduction": estimate(1 - blend / hard, 1 - blends / hards) if hard > 0 else None,
         }
 
 
-class _Replicas:
+class Replicas:
     """Sums over resampled data: each datum enters each replica as often as a Poisson variable of mean 1 says."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, columns: int) -> None:
         self._draw = np.random.default_rng(seed)
-        self.sums: NDArray[np.float64] = np.zeros((REPLICAS, 4))
+        self.sums: NDArray[np.float64] = np.zeros((REPLICAS, columns))
 
     def add(self, datum: NDArray[np.float64]) -> None:
+        """Add a row of sums."""
         self.sums += self._draw.poisson(1.0, REPLICAS)[:, None] * datum
 
 
-def _rms(sums: NDArray[np.float64], at: int) -> NDArray[np.float64]:
-    result: NDArray[np.float64] = np.sqrt(sums[..., at] / sums[..., at + 1])
+def rms(sums: NDArray[np.float64], at: int, count: int) -> NDArray[np.float64]:
+    """Return the root of the mean square, of the sum in column ``at`` and the count in column ``count``."""
+    result: NDArray[np.float64] = np.sqrt(sums[..., at] / sums[..., count])
     return result
 
 
-def _estimate(value: NDArray[np.float64], replicas: NDArray[np.float64]) -> dict[str, float]:
+def estimate(value: NDArray[np.float64], replicas: NDArray[np.float64]) -> dict[str, float]:
+    """Return a value with the interval that its replicas say."""
     low, high = np.quantile(replicas, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return {"value": round(float(value), 6), "low": round(float(low), 6), "high": round(float(high), 6)}

@@ -12,8 +12,9 @@ from sdkgen.backends.base import Backend
 from sdkgen.detection.decode import Candidates, decode
 from sdkgen.detection.pipeline import resolved
 from sdkgen.detection.preprocess import Bytes, letterboxed
-from sdkgen.detection.types import Detection, Options
+from sdkgen.detection.types import Detection, Options, Sampling
 from sdkgen.errors import ImageError
+from sdkgen.evaluate import noise
 from sdkgen.evaluate.jitter import MODES, shifted, shifts, squares
 from sdkgen.evaluate.keypoints import errors, eye_distance, pairs, pixels
 from sdkgen.evaluate.precision import MAXIMUM_DETECTIONS, Box
@@ -26,7 +27,8 @@ Record = dict[str, Any]
 """``fault`` and ``detail`` for an image that cannot be read; else
 
 size: width and height; found: [score, x, y, width, height] of each detection for the precision curve, in pixels;
-errors: each labelled face's keypoint errors, null where unknown; views: see ``Jitter.add``; against: see ``_against``.
+errors: each labelled face's keypoint errors, null where unknown; views: see ``Jitter.add``; noise: see
+``noise.measure``; against: see ``_against``.
 """
 
 
@@ -58,16 +60,24 @@ class Measurer:
             judged = [face for face in picture.faces if not face.ignored and self._large(face.box, width, height)]
             record["errors"] = _errors(shipped, judged, width, height)
         if jitter:
-            record["views"] = self._views(picture.name, image, candidates)
+            scaled = _scale(image, self.settings.width)
+            if self.settings.views:
+                again = candidates if scaled is image else self._candidates(self.backend, scaled)
+                record["views"] = self._views(picture.name, scaled, again)
+            if self.settings.noise:
+                chosen = self.settings
+                record["noise"] = noise.measure(picture.name, scaled, chosen.noise, chosen.noise_copies, self._find)
         if self.reference is not None:
             truth = self._faces(self._candidates(self.reference, image), image, self.settings.nms)
             record["against"] = _against(shipped, truth, width, height)
         return record
 
-    def _candidates(self, backend: Backend, image: Bytes) -> Candidates:
+    def _candidates(self, backend: Backend, image: Bytes, sampling: Sampling | None = None) -> Candidates:
         """Return those that any figure is made of: the model's own threshold, or that of the precision curve."""
         lowest = min(self.spec.detector.minimum_score, self.settings.minimum_score)
-        return decode(backend.run(letterboxed(image, self.spec.input)), self.spec, lowest)
+        return decode(
+            backend.run(letterboxed(image, self.spec.input, sampling or self.settings.sampling)), self.spec, lowest
+        )
 
     def _faces(self, candidates: Candidates, image: Bytes, nms: str, score: float | None = None) -> list[Detection]:
         chosen = Options.of(
@@ -79,12 +89,19 @@ class Measurer:
         """Tell whether a box on an image of that size is as large as the settings ask for."""
         return box[2] * box[3] >= self.settings.minimum_area * width * height
 
-    def _views(self, name: str, image: Bytes, candidates: Candidates) -> list[list[float]]:
-        height, width = image.shape[:2]
-        before = {
+    def _by_mode(self, candidates: Candidates, image: Bytes) -> dict[str, list[Detection]]:
+        """Return the large faces among candidates, as each of the ways to resolve ties gives them."""
+        return {
             mode: [face for face in self._faces(candidates, image, mode) if self._large(face.box, 1, 1)]
             for mode in MODES
         }
+
+    def _find(self, image: Bytes, sampling: Sampling) -> dict[str, list[Detection]]:
+        return self._by_mode(self._candidates(self.backend, image, sampling), image)
+
+    def _views(self, name: str, image: Bytes, candidates: Candidates) -> list[list[float]]:
+        height, width = image.shape[:2]
+        before = self._by_mode(candidates, image)
         if not before["blend"]:
             return []
         views = []
@@ -97,6 +114,16 @@ class Measurer:
             expected = len(before["blend"]) * len(self.spec.detector.keypoints)
             views.append([*row, (expected - row[1]) / len(self.spec.detector.keypoints)])
         return views
+
+
+def _scale(image: Bytes, width: int | None) -> Bytes:
+    """Return ``image`` scaled to ``width`` pixels, its proportions kept; None leaves it as it is."""
+    if width is None or width == image.shape[1]:
+        return image
+    from PIL import Image
+
+    height = max(1, round(image.shape[0] * width / image.shape[1]))
+    return np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
 
 
 def _rows(faces: Sequence[Detection], image: Bytes) -> list[list[float]]:

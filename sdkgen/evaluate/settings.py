@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, TypeAlias
 
+from sdkgen.detection.types import Sampling
 from sdkgen.errors import UsageError
 
 Nms: TypeAlias = Literal["blend", "hard"]
@@ -20,7 +21,9 @@ class Settings:
     ``nms`` resolves ties for precision and keypoints (jitter has both). ``minimum_score`` is the lowest score that
     enters the precision curve; keypoints and jitter are those of the model's own threshold. ``minimum_area`` is the
     smallest face, as a share of the image. Jitter takes ``views`` shifted copies, by up to ``shift`` of the longer
-    side, of each of about ``jitter_pictures`` pictures, spread evenly over the data set.
+    side, of each of about ``jitter_pictures`` pictures, spread evenly over the data set; noise jitter takes
+    ``noise_copies`` copies of the same ones for each standard deviation in ``noise``, in steps of a byte. With a
+    ``width`` in pixels those two take pictures scaled to it.
     """
 
     nms: Nms = "blend"
@@ -29,10 +32,30 @@ class Settings:
     views: int = 8
     jitter_pictures: int = 64
     shift: float = 0.02
+    sampling: Sampling = "area"
+    width: int | None = None
+    noise: tuple[float, ...] = ()
+    noise_copies: int = 10
 
     def as_dict(self) -> dict[str, Any]:
         """Return the settings by name."""
         return asdict(self)
+
+
+def parse_noise(text: str) -> tuple[float, ...]:
+    """Return standard deviations, none for ``0``; raises ``UsageError`` if ``text`` has anything else."""
+    if text.strip() == "0":
+        return ()
+    try:
+        found = [float(part) for part in text.split(",")]
+    except ValueError:
+        found = []
+    if not found or not all(0 < sigma <= 128 for sigma in found) or len(set(found)) < len(found):
+        raise UsageError(
+            f"--noise {text!r} is no list of standard deviations",
+            hint="Give different numbers above 0, at most 128, with commas between them; or 0 for none.",
+        )
+    return tuple(found)
 
 
 def parse_area(text: str) -> float:

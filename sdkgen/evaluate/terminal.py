@@ -32,6 +32,19 @@ def print_report(report: dict[str, Any]) -> None:
         if (less := jitter["reduction"]) is not None:
             interval = f"{percent(less['low'], 1)} to {percent(less['high'], 1)}"
             table.add_row("less by blending", percent(less["value"], 1), f"{interval} ({jitter['views']} views)")
+    if (noise := report["noise"]) is not None:
+        for sigma, found in noise["by_sigma"].items():
+            for name, sampling, mode in (
+                ("plain NMS", "point", "hard"),
+                ("blending", "point", "blend"),
+                ("blending, area", "area", "blend"),
+            ):
+                value = found[sampling][mode]
+                interval = f"{percent(value['low'])} to {percent(value['high'])}"
+                table.add_row(f"noise {float(sigma):g}, {name}", percent(value["value"]), interval)
+            if (share := found["area_to_point"]) is not None:
+                interval = f"{percent(share['low'], 1)} to {percent(share['high'], 1)}"
+                table.add_row("left by area", percent(share["value"], 1), f"{interval} ({noise['pictures']} images)")
     if (other := report["against"]) is not None:
         what = f"of the inter-ocular distance; {other['matched']} of {other['faces']} faces"
         table.add_row(f"to {report['backend']['against']}, largest", percent(other["maximum"], 4), what)

@@ -57,7 +57,7 @@ _KEYWORDS = frozenset(
 _TYPES = frozenset(
     """
     ActiveComputeUnits ComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark
-    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision ModelRuntime RotatedRect Smoothing
+    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision ModelRuntime RotatedRect Sampling Smoothing
     TrackedFace TrackedFrame VideoFrame
     """.split()
 )

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sdkgen.backends.base import Backend
 from sdkgen.detection.layout import split
 from sdkgen.detection.preprocess import Bytes, cropped
-from sdkgen.detection.types import Roi
+from sdkgen.detection.types import Roi, Sampling
 from sdkgen.spec.model import LandmarkSpec, ModelSpec, RoiSpec
 
 Points = NDArray[np.float64]
@@ -30,14 +30,16 @@ class Landmarks:
     presence: float
 
 
-def find_landmarks(image: Bytes, roi: Roi, backend: Backend, spec: ModelSpec) -> Landmarks | None:
+def find_landmarks(
+    image: Bytes, roi: Roi, backend: Backend, spec: ModelSpec, sampling: Sampling = "area"
+) -> Landmarks | None:
     """Return the landmarks of the face in ``roi`` of an upright RGB image (H, W, 3); None where no face is there.
 
     None too where the region lies wholly outside the image, and where the model gives anything but finite numbers.
     """
     if not reaches(roi, image.shape[1], image.shape[0]):
         return None
-    outputs = split(backend.run(cropped(image, roi, spec.input)), spec)
+    outputs = split(backend.run(cropped(image, roi, spec.input, sampling)), spec)
     logit = float(outputs["presence"].reshape(-1)[0])
     raw = outputs["landmarks"].reshape(-1, 3).astype(np.float64)
     if math.isnan(logit) or not np.isfinite(raw).all():

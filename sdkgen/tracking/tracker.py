@@ -158,7 +158,8 @@ class FaceTracker:
         spec, backend = self.landmarker
         rule = spec.landmarker
         crop = track.roi
-        found = find_landmarks(image, crop, backend, spec)
+        options = self.options or Options.of(self.detector[0].detector)
+        found = find_landmarks(image, crop, backend, spec, options.sampling)
         if found is None:
             return None
         roi = landmark_roi(found.points, rule.landmark_roi)

@@ -33,7 +33,8 @@ def detections(stdout: str) -> list[list[dict[str, Any]]]:
 @pytest.mark.network
 def test_json_describes_every_image(run: Run, photos: Path) -> None:
     names = ["astronaut.png", "rocket.webp"]
-    done = run("detect", *names, "--json", "--draw", "out", cwd=photos)
+    # What MediaPipe itself finds is found with its own sampling.
+    done = run("detect", *names, "--json", "--draw", "out", "--sampling", "point", cwd=photos)
     assert done.returncode == 0, done.stderr
     found, empty = json.loads(done.stdout)
     assert (found["image"], found["width"], found["height"]) == ("astronaut.png", 512, 512)

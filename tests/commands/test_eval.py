@@ -29,7 +29,7 @@ def labels(tmp_path: Path) -> Path:
 @pytest.mark.network
 def test_figures_report_and_page(labels: Path, run: Run, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
-    done = run("eval", "--data", labels, "--json", "--html", page, "--views", 2)
+    done = run("eval", "--data", labels, "--json", "--html", page, "--views", 2, "--noise", "2,4", "--noise-copies", 2)
     assert done.returncode == 0, done.stderr
     report = json.loads(done.stdout)
     assert report["precision"]["ap50"] == 1.0
@@ -39,7 +39,9 @@ def test_figures_report_and_page(labels: Path, run: Run, tmp_path: Path) -> None
     text = page.read_text()
     assert "100.00 %" in text
     assert "gone.png" in text
-    again = json.loads(run("eval", "--data", labels, "--json", "--views", 2, "--jobs", 1).stdout)
+    again = json.loads(
+        run("eval", "--data", labels, "--json", "--views", 2, "--noise", "2,4", "--noise-copies", 2, "--jobs", 1).stdout
+    )
     assert {**again, "timing": None} == {**report, "timing": None}
     (tmp_path / "e.json").write_text(done.stdout)
     paper = run("report", "--paper", "--evaluation", tmp_path / "e.json", SDKGEN_STORE=str(tmp_path / "none.sqlite"))
@@ -83,6 +85,7 @@ def test_an_untrained_model_is_refused(labels: Path, run: Run, model: str) -> No
         (("--data", "nowhere"), "no such file"),
         (("--data", "{labels}", "--model", "face-landmark"), "does not detect faces"),
         (("--data", "{labels}", "--min-face-area", "huge"), "no share"),
+        (("--data", "{labels}", "--noise", "loud"), "no list of standard deviations"),
         (("--data", "{labels}", "--format", "coco"), "JSON"),
     ],
 )

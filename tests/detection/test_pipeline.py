@@ -28,12 +28,14 @@ def backend(model: str) -> LiteRtBackend:
 @pytest.mark.parametrize("model", MEDIAPIPE)
 def test_agrees_with_mediapipe_on_a_photograph(model: str) -> None:
     expected, tolerance = MEDIAPIPE[model]
-    (face,) = detect(astronaut(), backend(model), load_model(model))
+    spec = load_model(model)
+    (face,) = detect(astronaut(), backend(model), spec, Options.of(spec.detector, sampling="point"))
     assert (face.score, *face.box) == pytest.approx(expected, abs=tolerance)
 
 
 def test_front_agrees_to_four_digits() -> None:
-    (face,) = detect(astronaut(), backend("blazeface-front"), load_model("blazeface-front"))
+    spec = load_model("blazeface-front")
+    (face,) = detect(astronaut(), backend(spec.name), spec, Options.of(spec.detector, sampling="point"))
     assert (face.score, *face.box) == pytest.approx(MEDIAPIPE["blazeface-front"][0], abs=1e-4)
 
 

@@ -5,7 +5,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from sdkgen.detection.pixels import Plane, rgb, yuv
+from sdkgen.detection.pixels import Colours, Matrix, Plane, rgb, yuv
 from sdkgen.detection.preprocess import Rotation, cropped, letterboxed, letterboxed_yuv, rgb_from_yuv, upright
 from sdkgen.detection.roi import letterbox
 from sdkgen.detection.types import Roi
@@ -90,17 +90,17 @@ def test_crop_turns_clockwise() -> None:
 
 def test_yuv_ranges() -> None:
     full = np.array([[0, 128, 128], [255, 128, 128], [76, 85, 255]], np.float64)
-    np.testing.assert_allclose(rgb_from_yuv(full, full_range=True), [[0, 0, 0], [255, 255, 255], [254, 0, 0]], atol=1)
+    np.testing.assert_allclose(rgb_from_yuv(full, Colours()), [[0, 0, 0], [255, 255, 255], [254, 0, 0]], atol=1)
     video = np.array([[16, 128, 128], [235, 128, 128], [0, 128, 128]], np.float64)
     np.testing.assert_allclose(
-        rgb_from_yuv(video, full_range=False), [[0, 0, 0], [255, 255, 255], [0, 0, 0]], atol=1e-9
+        rgb_from_yuv(video, Colours(full_range=False)), [[0, 0, 0], [255, 255, 255], [0, 0, 0]], atol=1e-9
     )
 
 
 @pytest.mark.parametrize("full_range", [True, False])
 def test_yuv_bars_are_black(full_range: bool) -> None:
     grey = np.full((4, 16, 3), 128, np.uint8)
-    made = letterboxed_yuv(grey, FRONT, full_range=full_range)[0]
+    made = letterboxed_yuv(grey, FRONT, Colours(full_range=full_range))[0]
     np.testing.assert_allclose(made[:40], -1, atol=1e-6)
 
 
@@ -122,3 +122,25 @@ def test_packed_formats_order_their_channels() -> None:
 def test_a_short_plane_is_refused() -> None:
     with pytest.raises(ValueError, match="too short"):
         rgb("rgba", [Plane(bytes(14), 8, 4)], 2, 2)
+
+
+@pytest.mark.parametrize("matrix", get_args(Matrix))
+@pytest.mark.parametrize("full_range", [True, False])
+def test_what_a_matrix_makes_of_a_colour_comes_back(matrix: Matrix, full_range: bool) -> None:
+    # The standards' luma coefficients; all else follows from them.
+    red_share, blue_share = {"bt601": (0.299, 0.114), "bt709": (0.2126, 0.0722), "bt2020": (0.2627, 0.0593)}[matrix]
+    rgb_given = np.array([[200.0, 30, 90], [12, 250, 7], [0, 0, 0], [255, 255, 255]])
+    luma = rgb_given @ [red_share, 1 - red_share - blue_share, blue_share]
+    u = (rgb_given[:, 2] - luma) / (2 * (1 - blue_share))
+    v = (rgb_given[:, 0] - luma) / (2 * (1 - red_share))
+    if full_range:
+        given = np.stack([luma, u + 128, v + 128], axis=-1)
+    else:
+        given = np.stack([luma * 219 / 255 + 16, u * 224 / 255 + 128, v * 224 / 255 + 128], axis=-1)
+    np.testing.assert_allclose(rgb_from_yuv(given, Colours(matrix, full_range)), rgb_given, atol=1e-3)
+
+
+def test_the_wrong_matrix_shows() -> None:
+    image = np.full((8, 8, 3), (100, 90, 180), np.uint8)
+    one, other = (letterboxed_yuv(image, inputs(8), Colours(matrix)) for matrix in ("bt601", "bt709"))
+    assert 8 < np.abs(one - other).max() < 25

@@ -188,6 +188,19 @@ def test_jitter_is_measured_on_pictures_spread_over_the_set(data: Path) -> None:
 
 
 @pytest.mark.usefixtures("empty_cache")
+def test_noise_jitter_takes_pictures_at_a_width_of_their_own(data: Path) -> None:
+    report = _run(data, _Oracle(), views=0, jitter_pictures=5, noise=(2.0, 8.0), noise_copies=3, width=256)
+    assert report["jitter"] is None
+    noise = report["noise"]
+    assert (noise["pictures"], noise["faces"], noise["found_by_area"]) == (4, 4, 4)
+    assert list(noise["by_sigma"]) == ["2.0", "8.0"]
+    assert all(found["copies_of_faces"] == 12 for found in noise["by_sigma"].values())
+    # The spot's middle stays where it is; at twice the width area sampling is another way.
+    for found in noise["by_sigma"].values():
+        assert all(found[way][mode]["value"] < 0.05 for way in ("area", "point") for mode in ("blend", "hard"))
+
+
+@pytest.mark.usefixtures("empty_cache")
 def test_images_alone_give_jitter_alone(data: Path) -> None:
     data.unlink()
     report = _run(data.parent, _Oracle())

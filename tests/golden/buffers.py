@@ -15,7 +15,9 @@ _FILL = 0xA5
 
 
 def planes(case: PreprocessCase) -> list[Plane]:
-    """Return the planes of the buffer that holds the astronaut's face, cut to the case's size."""
+    """Return the planes of the buffer that holds the astronaut's face, cut to the case's size, or the pattern."""
+    if case.pattern:
+        return _patterns(case)
     photo = Image.fromarray(astronaut()).resize(
         (case.width, case.height), Image.Resampling.BICUBIC, (100, 20, 400, 300)
     )
@@ -32,6 +34,36 @@ def planes(case: PreprocessCase) -> list[Plane]:
         return [_plane(luma, case.padding, 1), _plane(interleaved, case.padding, 2)]
     spread = [_spread(half, case.chroma_step) for half in halves]
     return [_plane(luma, case.padding, 1), *(_plane(half, case.padding + 1, case.chroma_step) for half in spread)]
+
+
+def pattern(count: int, row_stride: int, plane: int) -> bytes:
+    """Return ``count`` bytes of a plane: ramps along both axes that begin anew, with noise on them.
+
+    So simple that every language makes the same, which spares the repository large files.
+    """
+    row, column = (part.astype(np.uint32) for part in np.divmod(np.arange(count), row_stride))
+    ramp = (row * np.uint32(5) + column * np.uint32(2) + np.uint32(64 * plane)) >> np.uint32(2) & np.uint32(0x7F)
+    noise = (row << np.uint32(16) ^ column) * np.uint32(2654435761) >> np.uint32(25)
+    made: bytes = (ramp + noise).astype(np.uint8).tobytes()
+    return made
+
+
+def _patterns(case: PreprocessCase) -> list[Plane]:
+    rows, columns = (case.height + 1) // 2, (case.width + 1) // 2
+    luma = (case.height, case.width, 1, 1, case.padding)
+    # Rows and samples of each plane, bytes from one sample to the next, bytes of one, and bytes after a row.
+    layouts = {
+        "rgba": [(case.height, case.width, 4, 4, case.padding)],
+        "bgra": [(case.height, case.width, 4, 4, case.padding)],
+        "nv12": [luma, (rows, columns, 2, 2, case.padding)],
+        "i420": [luma, *2 * [(rows, columns, case.chroma_step, 1, case.padding + 1)]],
+    }[case.format]
+    made = []
+    for index, (height, width, step, sample, padding) in enumerate(layouts):
+        last = (width - 1) * step + sample
+        stride = last + padding
+        made.append(Plane(pattern((height - 1) * stride + last, stride, index), stride, step))
+    return made
 
 
 def _plane(rows: Bytes, padding: int, pixel_stride: int) -> Plane:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from sdkgen.detection.anchors import anchors
-from sdkgen.detection.pixels import Format
+from sdkgen.detection.pixels import Colours, Format, Matrix
 from sdkgen.detection.preprocess import Rotation
-from sdkgen.detection.types import Options, RawOutputs, Roi
+from sdkgen.detection.types import Options, RawOutputs, Roi, Sampling
 from sdkgen.spec.model import ModelSpec
 from tests import photographs
 
@@ -44,6 +44,34 @@ class PreprocessCase:
     """Bytes after each row's last sample."""
     chroma_step: int = 1
     """Bytes from one chroma sample of i420 to the next."""
+    matrix: Matrix = "bt601"
+    sampling: Sampling = "point"
+    pattern: bool = False
+    """Whether the planes hold the pattern of ``buffers.pattern`` instead of a photograph: none is committed then."""
+
+    @property
+    def colours(self) -> Colours:
+        """What Y, U and V mean."""
+        return Colours(self.matrix, self.full_range)
+
+
+def _area(
+    name: str,
+    pixels: Format,
+    rotation: Rotation,
+    mirrored: bool,
+    size: tuple[int, int],
+    *,
+    full_range: bool = True,
+    padding: int = 0,
+    chroma_step: int = 1,
+    matrix: Matrix = "bt601",
+    sampling: Sampling = "area",
+) -> PreprocessCase:
+    """Return a case with a pattern, averaged over areas."""
+    return PreprocessCase(
+        name, pixels, rotation, mirrored, *size, full_range, padding, chroma_step, matrix, sampling, True
+    )
 
 
 PREPROCESS = (
@@ -55,6 +83,27 @@ PREPROCESS = (
     PreprocessCase("nv12-full-rotated-90-mirrored-odd", "nv12", 90, True, 65, 47, padding=7),
     PreprocessCase("i420-full-rotated-270-odd-strides", "i420", 270, False, 63, 85, padding=5, chroma_step=2),
     PreprocessCase("i420-video-rotated-180", "i420", 180, False, 80, 60, full_range=False),
+    _area("nv12-video-bt709", "nv12", 0, False, (96, 54), full_range=False, matrix="bt709", sampling="point"),
+    _area("nv12-full-bt2020-rotated-90", "nv12", 90, False, (65, 47), matrix="bt2020", sampling="point"),
+    _area("i420-full-bt709-mirrored", "i420", 0, True, (63, 85), padding=3, matrix="bt709", sampling="point"),
+    _area("i420-video-bt2020", "i420", 0, False, (96, 54), full_range=False, matrix="bt2020", sampling="point"),
+    _area("area-rgba", "rgba", 0, False, (640, 360)),
+    _area("area-bgra-mirrored-odd-stride", "bgra", 0, True, (401, 203), padding=5),
+    _area("area-bgra-rotated-90-odd-padded", "bgra", 90, False, (321, 243), padding=12),
+    _area("area-rgba-rotated-180-mirrored-odd", "rgba", 180, True, (245, 367)),
+    _area("area-bgra-rotated-270-mirrored", "bgra", 270, True, (1280, 720), padding=64),
+    _area("area-nv12-video-rotated-90-mirrored-odd", "nv12", 90, True, (635, 477), full_range=False, padding=7),
+    _area("area-nv12-full-bt709-rotated-180", "nv12", 180, False, (1920, 1080), matrix="bt709"),
+    _area("area-i420-full-rotated-270-odd-strides", "i420", 270, False, (263, 385), padding=5, chroma_step=2),
+    _area("area-i420-video-bt2020-odd", "i420", 0, False, (1281, 719), full_range=False, matrix="bt2020"),
+    _area("area-rgba-one-column", "rgba", 0, False, (1, 200)),
+    _area("area-nv12-tiny", "nv12", 0, False, (3, 2)),
+    _area("area-rgba-just-not-averaged", "rgba", 0, False, (192, 100)),
+    _area("area-rgba-just-averaged", "rgba", 180, False, (193, 100)),
+    _area("area-bgra-huge", "bgra", 90, False, (8001, 31)),
+    _area("area-nv12-huge", "nv12", 0, True, (12003, 9), full_range=False, padding=3, matrix="bt709"),
+    _area("area-rgba-as-wide-as-averages-go", "rgba", 0, False, (32768, 3)),
+    _area("area-rgba-wider-than-averages-go", "rgba", 0, False, (32769, 3)),
 )
 
 
@@ -113,6 +162,46 @@ WARP = (
     WarpCase(
         PreprocessCase("warp-bgra-larger-than-image", "bgra", 0, False, 48, 36, padding=4), _square(24, 18, 90, 5)
     ),
+    WarpCase(
+        _area("warp-nv12-video-bt709", "nv12", 0, False, (96, 54), full_range=False, matrix="bt709", sampling="point"),
+        _square(47, 26, 40, 8),
+    ),
+    WarpCase(
+        _area("warp-i420-full-bt2020", "i420", 90, True, (63, 85), matrix="bt2020", sampling="point"),
+        _square(41, 30, 44, 33),
+    ),
+    WarpCase(_area("warp-area-rgba", "rgba", 0, False, (640, 480)), _square(320, 240, 400, 12)),
+    WarpCase(_area("warp-area-rgba-just-not-averaged", "rgba", 0, True, (400, 300)), _square(200, 150, 288, 0)),
+    WarpCase(
+        _area("warp-area-bgra-rotated-90-mirrored-odd-padded", "bgra", 90, True, (701, 533), padding=12),
+        _square(260, 350, 610, -25),
+    ),
+    WarpCase(
+        _area(
+            "warp-area-nv12-video-bt709-rotated-180-partly-outside",
+            "nv12",
+            180,
+            False,
+            (1280, 720),
+            full_range=False,
+            matrix="bt709",
+        ),
+        _square(1100, 500, 700, 40),
+    ),
+    WarpCase(
+        _area(
+            "warp-area-i420-full-bt2020-rotated-270-mirrored-odd-strides",
+            "i420",
+            270,
+            True,
+            (1001, 803),
+            padding=5,
+            chroma_step=2,
+            matrix="bt2020",
+        ),
+        _square(400, 500, 1000, 33),
+    ),
+    WarpCase(_area("warp-area-bgra-larger-than-image", "bgra", 0, False, (503, 401)), _square(250, 200, 900, 5)),
 )
 
 

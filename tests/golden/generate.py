@@ -31,6 +31,8 @@ MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
 SEQUENCES = "sequences"
 WARP_ROWS = (0, 1, 37, 80, 95, 96, 150, 191)
 """The rows of the landmark model's input that a warp case keeps."""
+PATTERN_ROWS = (0, 1, 27, 28, 29, 50, 64, 99, 100, 127)
+"""The rows of the detector's input that a case with a pattern keeps."""
 
 
 def main(folder: Path = FOLDER) -> None:
@@ -93,6 +95,8 @@ def _face(face: Detection, width: int, height: int) -> dict[str, Any]:
 
 def _write_preprocess(target: Path, spec: ModelSpec, case: PreprocessCase) -> None:
     buffer = planes(case)
+    made = model_input(case, buffer, spec.input)
+    kept = {"rows": PATTERN_ROWS} if case.pattern else {}
     _write_case(
         target / f"{case.name}.json",
         {
@@ -100,7 +104,8 @@ def _write_preprocess(target: Path, spec: ModelSpec, case: PreprocessCase) -> No
             "model": spec.name,
             "case": case.name,
             **_write_buffer(target, case, buffer),
-            "input": _write_floats(target / f"{case.name}.f32", model_input(case, buffer, spec.input)),
+            **kept,
+            "input": _write_floats(target / f"{case.name}.f32", made[0, PATTERN_ROWS, :, :] if kept else made),
         },
     )
 
@@ -125,17 +130,21 @@ def _write_warp(target: Path, case: WarpCase) -> None:
 def _write_buffer(target: Path, case: PreprocessCase, buffer: list[pixels.Plane]) -> dict[str, Any]:
     written = []
     for index, plane in enumerate(buffer):
-        name = f"{case.name}.{index}.u8"
-        (target / name).write_bytes(plane.data)
-        written.append({"file": name, "row_stride": plane.row_stride, "pixel_stride": plane.pixel_stride})
+        content: dict[str, Any] = {"pattern": index, "bytes": len(plane.data)}
+        if not case.pattern:
+            content = {"file": f"{case.name}.{index}.u8"}
+            (target / content["file"]).write_bytes(plane.data)
+        written.append({**content, "row_stride": plane.row_stride, "pixel_stride": plane.pixel_stride})
     return {
         "pixels": {
             "format": case.format,
             "width": case.width,
             "height": case.height,
             "range": "full" if case.full_range else "video",
+            "matrix": case.matrix,
             "planes": written,
         },
+        "sampling": case.sampling,
         "rotation": case.rotation,
         "mirrored": case.mirrored,
     }
@@ -149,9 +158,9 @@ def model_input(case: PreprocessCase, buffer: list[pixels.Plane], to: InputSpec)
     """Return what the reference makes of a pixel buffer."""
     if case.format in ("rgba", "bgra"):
         rgb = pixels.rgb(case.format, buffer, case.height, case.width)
-        return preprocess.letterboxed(preprocess.upright(rgb, case.rotation, case.mirrored), to)
+        return preprocess.letterboxed(preprocess.upright(rgb, case.rotation, case.mirrored), to, case.sampling)
     yuv = preprocess.upright(pixels.yuv(case.format, buffer, case.height, case.width), case.rotation, case.mirrored)
-    return preprocess.letterboxed_yuv(yuv, to, full_range=case.full_range)
+    return preprocess.letterboxed_yuv(yuv, to, case.colours, case.sampling)
 
 
 def warped(case: WarpCase, buffer: list[pixels.Plane], to: InputSpec) -> Array:
@@ -159,11 +168,11 @@ def warped(case: WarpCase, buffer: list[pixels.Plane], to: InputSpec) -> Array:
     about = case.buffer
     if about.format in ("rgba", "bgra"):
         rgb = pixels.rgb(about.format, buffer, about.height, about.width)
-        return preprocess.cropped(preprocess.upright(rgb, about.rotation, about.mirrored), case.roi, to)
+        return preprocess.cropped(preprocess.upright(rgb, about.rotation, about.mirrored), case.roi, to, about.sampling)
     yuv = preprocess.upright(
         pixels.yuv(about.format, buffer, about.height, about.width), about.rotation, about.mirrored
     )
-    return preprocess.cropped_yuv(yuv, case.roi, to, full_range=about.full_range)
+    return preprocess.cropped_yuv(yuv, case.roi, to, about.colours, about.sampling)
 
 
 def _write_floats(path: Path, values: Array) -> dict[str, Any]:

@@ -20,7 +20,7 @@ import numpy as np
 from sdkgen.backends.base import Backend
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.detection import pipeline, preprocess
-from sdkgen.detection.types import Array, Detection, Options, RawOutputs, Roi
+from sdkgen.detection.types import Array, Detection, Options, RawOutputs, Roi, Sampling
 from sdkgen.spec.model import InputSpec, ModelSpec
 from sdkgen.spec.registry import load_model
 from sdkgen.tracking import landmarks, tracker
@@ -204,7 +204,9 @@ def backends() -> tuple[Backend, Backend]:
 def record(case: SequenceCase, models: tuple[Backend, Backend]) -> Recorded:
     """Run the tracker over a case with the models themselves."""
     landmarker = _Spoiling(models[1], case.spoiled)
-    following = FaceTracker((DETECTOR, models[0]), (LANDMARKER, landmarker), case.maximum_faces)
+    # Replays see no pixels; what the models said was recorded with point sampling.
+    options = Options.of(DETECTOR.detector, sampling="point")
+    following = FaceTracker((DETECTOR, models[0]), (LANDMARKER, landmarker), case.maximum_faces, options)
     following.smoothing = case.smoothing
     seen: list[list[Detection]] = []
     rois: list[Roi] = []
@@ -213,9 +215,9 @@ def record(case: SequenceCase, models: tuple[Backend, Backend]) -> Recorded:
         seen.append([*case.decoys, *pipeline.detect(image, backend, spec, options)])
         return seen[-1]
 
-    def cropped(image: Bytes, roi: Roi, to: InputSpec) -> Array:
+    def cropped(image: Bytes, roi: Roi, to: InputSpec, sampling: Sampling) -> Array:
         rois.append(roi)
-        return preprocess.cropped(image, roi, to)
+        return preprocess.cropped(image, roi, to, sampling)
 
     frames: list[dict[str, Any]] = []
     expected: list[Array] = []
@@ -272,7 +274,7 @@ def replay(known: Recorded) -> Recorded:
             found = [_read_detection(one) for one in given["detections"] or ()]
             stack.enter_context(patch.object(tracker, "detect", lambda *_, found=found: found))
             keep = stack.enter_context(patch.object(landmarks, "cropped"))
-            keep.side_effect = lambda _, roi, __, rois=rois: rois.append(roi)
+            keep.side_effect = lambda _, roi, *__, rois=rois: rois.append(roi)
             image = np.zeros((given["height"], given["width"], 3), np.uint8)
             result = following.update(image, given["seconds"])
         faces = range(len(expected), len(expected) + len(result.faces))

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
 
 from sdkgen.detection.layout import JOINED, join
 from sdkgen.detection.pipeline import faces
-from sdkgen.detection.pixels import Plane
-from sdkgen.detection.types import Array, Options
+from sdkgen.detection.pixels import Matrix, Plane
+from sdkgen.detection.preprocess import Rotation
+from sdkgen.detection.types import Array, Options, Sampling
 from sdkgen.spec.registry import load_model
 from tests.golden import generate
+from tests.golden.buffers import pattern
 from tests.golden.cases import PREPROCESS, WARP, postprocess_cases
 
 VECTORS = sorted(generate.FOLDER.glob("*/*.json"))
@@ -52,7 +54,20 @@ def test_reference_makes_the_committed_input(path: Path) -> None:
     described = _load(path)
     (case,) = (case for case in PREPROCESS if case.name == described["case"])
     made = generate.model_input(case, _buffer(path, described), load_model(described["model"]).input)
-    np.testing.assert_allclose(made, _floats(path.parent, described["input"]), atol=1e-6)
+    kept = made[0, described["rows"]] if "rows" in described else made
+    np.testing.assert_allclose(kept, _floats(path.parent, described["input"]), atol=1e-6)
+
+
+def test_inputs_cover_formats_orientations_ranges_and_matrices_with_and_without_areas() -> None:
+    assert {case.name for case in PREPROCESS} == {p.stem for p in VECTORS if _load(p)["kind"] == "preprocess"}
+    for sampling in get_args(Sampling):
+        cases = [case for case in PREPROCESS if case.sampling == sampling]
+        assert {case.format for case in cases} == {"rgba", "bgra", "nv12", "i420"}
+        assert {(case.matrix, case.full_range) for case in PREPROCESS if case.format in ("nv12", "i420")} == {
+            (matrix, full) for matrix in get_args(Matrix) for full in (False, True)
+        }
+    turns = {(case.rotation, case.mirrored) for case in PREPROCESS if case.sampling == "area"}
+    assert turns == {(rotation, mirrored) for rotation in get_args(Rotation) for mirrored in (False, True)}
 
 
 @pytest.mark.parametrize("path", _of_kind("warp"))
@@ -73,7 +88,16 @@ def test_warps_cover_formats_rotations_and_mirrors() -> None:
 
 def _buffer(path: Path, described: dict[str, Any]) -> list[Plane]:
     planes = described["pixels"]["planes"]
-    return [Plane((path.parent / p["file"]).read_bytes(), p["row_stride"], p["pixel_stride"]) for p in planes]
+    return [
+        Plane(
+            (path.parent / p["file"]).read_bytes()
+            if "file" in p
+            else pattern(p["bytes"], p["row_stride"], p["pattern"]),
+            p["row_stride"],
+            p["pixel_stride"],
+        )
+        for p in planes
+    ]
 
 
 @pytest.mark.network

@@ -84,7 +84,8 @@ def peer(tmp_path_factory: pytest.TempPathFactory) -> Peer:
 
 
 def _track(run: Run, *arguments: object) -> list[dict[str, Any]]:
-    done = run("track", *arguments, "--json")
+    # FaceMesh has its own sampling, and is to be compared with that.
+    done = run("track", *arguments, "--sampling", "point", "--json")
     assert done.returncode == 0, done.stderr
     records: list[dict[str, Any]] = json.loads(done.stdout)
     return records

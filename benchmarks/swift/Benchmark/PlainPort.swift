@@ -58,3 +58,35 @@ struct PlainPort {
         return area / (one.width * one.height + other.width * other.height - area)
     }
 }
+
+/// A letterbox of means as one writes it down: for every pixel of the input, a loop over the texels of its area.
+func plainAverages(_ picture: PixelView, side: Int) -> [Float] {
+    var input = [Float](repeating: 0, count: 3 * side * side)
+    let scale = Double(max(picture.width, picture.height)) / Double(side)
+    let left = Double(picture.width) / 2 - scale * Double(side) / 2
+    let top = Double(picture.height) / 2 - scale * Double(side) / 2
+    for row in 0..<side {
+        for column in 0..<side {
+            let (x, y) = (left + scale * Double(column), top + scale * Double(row))
+            let columns = bounds(x, scale, picture.width)
+            let rows = bounds(y, scale, picture.height)
+            guard !columns.isEmpty, !rows.isEmpty else { continue }
+            for channel in 0..<3 {
+                var sum: Float = 0
+                for y in rows {
+                    for x in columns {
+                        let place = y * picture.first.bytesPerRow + 4 * x + channel
+                        sum += Float(picture.first.base.load(fromByteOffset: place, as: UInt8.self))
+                    }
+                }
+                input[3 * (row * side + column) + channel] = sum / Float(rows.count * columns.count) / 127.5 - 1
+            }
+        }
+    }
+    return input
+}
+
+private func bounds(_ middle: Double, _ scale: Double, _ extent: Int) -> Range<Int> {
+    let low = min(max(Int(middle - scale / 2), 0), extent)
+    return low..<min(max(Int(middle + scale / 2), low), extent)
+}

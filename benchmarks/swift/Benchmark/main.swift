@@ -31,16 +31,34 @@ for (scene, file) in [("no face", "no-face"), ("one face", "astronaut"), ("50 ov
     measure("plain port, \(scene)", batch: 20) { plain.faces(boxes: boxes, scores: scores).count }
 }
 
-let frames = try TestFrames()
 let target = UnsafeMutableRawPointer.allocate(
     byteCount: specification.input.width * specification.input.height * 4, alignment: 64)
-let sampler = LetterboxSampler(input: specification.input)
-for (name, view) in [("BGRA", frames.packed), ("420v", frames.planar)] {
-    for orientation in [FrameOrientation(), FrameOrientation(rotation: .right, mirrored: true)] {
-        let turn = orientation.rotation == .none ? "" : ", turned and mirrored"
-        measure("sample 1280 × 720 \(name)\(turn)", batch: 10) {
-            sampler.sample(view, orientation, into: target, bytesPerRow: specification.input.width * 4)
-            return Int(target.load(as: UInt8.self))
+let bytesPerRow = specification.input.width * 4
+let samplers = Sampling.allCases.map { ($0, LetterboxSampler(input: specification.input, sampling: $0)) }
+for (width, height) in [(1280, 720), (1920, 1080), (4032, 3024)] {
+    let frames = try TestFrames(width: width, height: height)
+    let copy = UnsafeMutableRawPointer.allocate(byteCount: width * height * 4, alignment: 64)
+    for (name, view, bytes) in [
+        ("BGRA", frames.packed, width * height * 4), ("420v", frames.planar, width * height * 3 / 2),
+    ] {
+        let what = "\(width) × \(height) \(name)"
+        measure("copy \(what)", batch: 3) {
+            copy.copyMemory(from: view.first.base, byteCount: bytes)
+            return Int(copy.load(fromByteOffset: bytes - 1, as: UInt8.self))
+        }
+        for (sampling, sampler) in samplers {
+            for orientation in [FrameOrientation(), FrameOrientation(rotation: .right, mirrored: true)] {
+                let turn = orientation.rotation == .none ? "" : ", turned and mirrored"
+                measure("\(sampling) \(what)\(turn)", batch: 3) {
+                    sampler.sample(view, orientation, into: target, bytesPerRow: bytesPerRow)
+                    return Int(target.load(as: UInt8.self))
+                }
+            }
         }
     }
+    measure("plain area \(width) × \(height) BGRA", batch: 1) {
+        let input = plainAverages(frames.packed, side: specification.input.width)
+        return Int(input[input.count / 2])
+    }
+    copy.deallocate()
 }

@@ -34,13 +34,12 @@ package func measure(_ name: String, batch: Int, _ body: () -> Int) {
     print("{\(line.joined(separator: ", "))}")
 }
 
-/// Frames of 1280 × 720 pixels of noise.
+/// Frames of noise, 1280 × 720 pixels unless said otherwise.
 package struct TestFrames {
     package let packed: PixelView
     package let planar: PixelView
 
-    package init() throws {
-        let (width, height) = (1280, 720)
+    package init(width: Int = 1280, height: Int = 720) throws {
         let bytesPerRow = width * 4
         let pixels = UnsafeMutableRawPointer.allocate(byteCount: bytesPerRow * height, alignment: 64)
         for index in 0..<bytesPerRow * height {

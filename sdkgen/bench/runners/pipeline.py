@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from sdkgen import cache, resources
 from sdkgen.bench.plan import Backend, Cell, Frames, Pipeline
+from sdkgen.detection.types import Sampling
 from sdkgen.files import sha256_json, sha256_path
 from sdkgen.spec.model import InputSpec, ModelSpec, RoiSpec
 
@@ -21,10 +22,18 @@ WIDTH, HEIGHT = 1280, 720
 
 
 def cells(
-    detector: ModelSpec, landmarker: ModelSpec, files: tuple[Path, Path], backend: Backend, threads: int, *, fp32: bool
+    detector: ModelSpec,
+    landmarker: ModelSpec,
+    files: tuple[Path, Path],
+    backend: Backend,
+    threads: int,
+    *,
+    fp32: bool,
+    sampling: Sampling = "area",
 ) -> list[Cell]:
     """Return the cells of a tracker: each of the two models alone, then its frames. ``files`` are their artifacts."""
-    folder = _inputs(detector, landmarker)
+    folder = _inputs(detector, landmarker, sampling)
+    suffix = "" if sampling == "area" else f", {sampling} sampling"
     models = [
         Cell.of(spec.name, path, backend, threads, fp32=fp32)
         for spec, path in zip((detector, landmarker), files, strict=True)
@@ -32,7 +41,7 @@ def cells(
     both = sha256_json([model.sha256 for model in models])
     frames = [
         Cell(
-            f"track-{which} {detector.name}",
+            f"track-{which} {detector.name}{suffix}",
             files[0],
             backend,
             threads,
@@ -57,11 +66,12 @@ def frame() -> NDArray[np.uint8]:
     return made
 
 
-def describe(detector: ModelSpec, landmarker: ModelSpec) -> str:
+def describe(detector: ModelSpec, landmarker: ModelSpec, sampling: Sampling = "area") -> str:
     """Return what the runner has to know of the two models: a name a line, and its numbers."""
     found, points = detector.detector, landmarker.landmarker
     lines = [
         ("frame", WIDTH, HEIGHT),
+        ("points", int(sampling == "point")),
         ("detector", *_input(detector.input)),
         ("landmarker", *_input(landmarker.input)),
         ("keypoints", len(found.keypoints)),
@@ -83,9 +93,9 @@ def describe(detector: ModelSpec, landmarker: ModelSpec) -> str:
     return "".join(" ".join(map(str, line)) + "\n" for line in lines)
 
 
-def _inputs(detector: ModelSpec, landmarker: ModelSpec) -> Path:
+def _inputs(detector: ModelSpec, landmarker: ModelSpec, sampling: Sampling) -> Path:
     """Return the folder that holds ``description`` and ``frame.rgb``, made on first use."""
-    text = describe(detector, landmarker)
+    text = describe(detector, landmarker, sampling)
     photograph = sha256_path(resources.photograph())
 
     def make(target: Path) -> None:

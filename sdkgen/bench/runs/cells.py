@@ -7,6 +7,7 @@ from pathlib import Path
 
 from sdkgen.bench.plan import Backend, Cell
 from sdkgen.bench.runners import pipeline
+from sdkgen.detection.types import Sampling
 from sdkgen.errors import UsageError
 from sdkgen.spec.registry import LANDMARKER, load_model
 
@@ -44,6 +45,7 @@ def make_tracker_cells(
     threads: int = 1,
     *,
     fp32: bool = False,
+    sampling: Sampling = "area",
 ) -> list[Cell]:
     """Return the cells of a tracker with each of the ``detectors``; ``make`` gives a model's artifact.
 
@@ -57,5 +59,5 @@ def make_tracker_cells(
         files = (make(name), points)
         for backend in backends:
             count = threads if backend == "cpu" else 1
-            cells += pipeline.cells(load_model(name), landmarker, files, backend, count, fp32=fp32)
+            cells += pipeline.cells(load_model(name), landmarker, files, backend, count, fp32=fp32, sampling=sampling)
     return list(dict.fromkeys(cells))

@@ -24,7 +24,7 @@ from sdkgen.bench.runners.programs import BenchmarkModel, LiteRtRunner
 from sdkgen.bench.samples import parse
 from sdkgen.convert import convert
 from sdkgen.detection.pipeline import detect
-from sdkgen.detection.types import Roi
+from sdkgen.detection.types import Options, Roi
 from sdkgen.errors import UsageError
 from sdkgen.spec.registry import load_model
 from sdkgen.tracking.tracker import FaceTracker
@@ -140,6 +140,21 @@ class TestOnThisMachine:
         assert np.degrees(said["radians"]) == pytest.approx(face.roi.rotation_degrees, abs=0.05)
         self.agree(said, face.landmarks * [width, height, width], face.presence, width)
 
+    def test_point_sampling_is_the_reference_s_too_and_has_rows_of_its_own(
+        self, kit: Mapping[str, Path], backends: Backends, files: tuple[Path, Path], tmp_path: Path
+    ) -> None:
+        cell = pipeline.cells(DETECTOR, LANDMARKER, files, "cpu", 1, fp32=False, sampling="point")[-1]
+        assert cell.model == "track-worst blazeface-front, point sampling"
+        image = pipeline.frame()
+        height, width = image.shape[:2]
+        options = Options.of(DETECTOR.detector, sampling="point")
+        tracker = FaceTracker((DETECTOR, backends[0]), (LANDMARKER, backends[1]), options=options)
+        (face,) = tracker.update(image, 0.0).faces
+        said = self.dump(kit, cell, tmp_path)
+        self.agree(said, face.landmarks * [width, height, width], face.presence, width)
+        (averaged,) = FaceTracker((DETECTOR, backends[0]), (LANDMARKER, backends[1])).update(image, 0.0).faces
+        assert np.abs(averaged.landmarks - face.landmarks).max() > 1e-4
+
     @pytest.mark.parametrize("edge", ["left", "right", "top", "bottom"])
     def test_a_face_at_the_images_edge_is_cropped_as_the_reference_does(
         self, kit: Mapping[str, Path], backends: Backends, files: tuple[Path, Path], tmp_path: Path, edge: str
@@ -210,6 +225,9 @@ def test_a_pipeline_takes_no_files_and_only_detectors(run: Run, tmp_path: Path) 
     done = run("bench", "--device", "local", "--pipeline", "track", "--artifact", tmp_path / "a.tflite")
     assert done.returncode == 2
     assert "--model" in done.stderr
+    done = run("bench", "--device", "local", "--sampling", "point")
+    assert done.returncode == 2
+    assert "--pipeline track" in done.stderr
     done = run("bench", "--device", "local", "--pipeline", "track", "--model", "face-landmark")
     assert done.returncode == 2
     assert "not-a-detector" in done.stderr

@@ -40,7 +40,9 @@ enum GoldenVectors {
 
     struct Pixels: Decodable {
         struct Plane: Decodable {
-            let file: String
+            let file: String?
+            let pattern: Int?
+            let bytes: Int?
             let row_stride: Int
             let pixel_stride: Int
         }
@@ -48,6 +50,7 @@ enum GoldenVectors {
         let width: Int
         let height: Int
         let range: String?
+        let matrix: String?
         let planes: [Plane]
     }
 
@@ -61,6 +64,8 @@ enum GoldenVectors {
         let pixels: Pixels
         let rotation: Int
         let mirrored: Bool
+        let sampling: String
+        let rows: [Int]?
         let input: Input
     }
 
@@ -74,9 +79,11 @@ enum GoldenVectors {
         try cases("postprocess", Postprocess.self)
     }
 
-    /// The cases in the formats that Apple's cameras deliver.
+    /// The cases in the formats that Apple's cameras deliver, but for the one that is larger than any.
     static func preprocess() throws -> [Preprocess] {
-        try cases("preprocess", Preprocess.self).filter { $0.pixels.format != "i420" }
+        try cases("preprocess", Preprocess.self).filter {
+            $0.pixels.format != "i420" && $0.pixels.width <= PixelView.maximumSide
+        }
     }
 
     /// Returns the cases of one kind, those of the model unless a folder is named.
@@ -107,7 +114,10 @@ enum GoldenVectors {
     static func withView<Result>(
         _ pixels: Pixels, in folder: String = specification.name, _ body: (PixelView) throws -> Result
     ) throws -> Result {
-        let planes = try pixels.planes.map { try bytes($0.file, in: folder) }
+        let planes = try pixels.planes.map { plane in
+            if let file = plane.file { return try bytes(file, in: folder) }
+            return pattern(try XCTUnwrap(plane.bytes), plane.row_stride, try XCTUnwrap(plane.pattern))
+        }
         let format: PixelView.Format =
             switch pixels.format {
             case "bgra": .bgra
@@ -123,10 +133,26 @@ enum GoldenVectors {
                         width: pixels.width,
                         height: pixels.height,
                         first: .init(base: first.baseAddress!, bytesPerRow: strides[0]),
-                        chroma: planes.count > 1 ? .init(base: last.baseAddress!, bytesPerRow: strides[1]) : nil
+                        chroma: planes.count > 1 ? .init(base: last.baseAddress!, bytesPerRow: strides[1]) : nil,
+                        matrix: ["bt709": .bt709, "bt2020": .bt2020][pixels.matrix ?? ""] ?? .bt601
                     ))
             }
         }
+    }
+
+    /// Returns the pattern of tests/golden/buffers.py.
+    private static func pattern(_ count: Int, _ rowStride: Int, _ plane: Int) -> [UInt8] {
+        var made: [UInt8] = []
+        made.reserveCapacity(count)
+        var (row, column): (UInt32, UInt32) = (0, 0)
+        for _ in 0..<count {
+            let ramp = (row &* 5 &+ column &* 2 &+ UInt32(64 * plane)) >> 2 & 0x7f
+            let noise = ((row << 16 ^ column) &* 2_654_435_761) >> 25
+            made.append(UInt8(truncatingIfNeeded: ramp &+ noise))
+            column += 1
+            if column == UInt32(rowStride) { (row, column) = (row + 1, 0) }
+        }
+        return made
     }
 
     /// Returns what `sample` writes as RGB bytes, after a check that alpha is opaque and row padding untouched.

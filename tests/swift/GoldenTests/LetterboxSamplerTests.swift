@@ -11,12 +11,16 @@ final class LetterboxSamplerTests: XCTestCase {
         // The sampler knows no model but for its input's size, so one model has the cases.
         try XCTSkipIf(cases.isEmpty, "no pixel buffers for \(GoldenVectors.specification.name)")
         XCTAssertGreaterThanOrEqual(cases.count, 6)
-        let shared = LetterboxSampler(input: input)
+        let shared = Dictionary(
+            uniqueKeysWithValues: Sampling.allCases.map { ($0, LetterboxSampler(input: input, sampling: $0)) })
         for golden in cases {
             let expected = try GoldenVectors.floats(golden.input.file)
-            XCTAssertEqual(golden.input.shape, [1, input.height, input.width, 3])
-            for sampler in [shared, LetterboxSampler(input: input)] {
-                let found = try sample(golden, sampler)
+            let rows = golden.rows ?? Array(0..<input.height)
+            XCTAssertEqual(golden.input.shape.suffix(3), [rows.count, input.width, 3])
+            let sampling = try XCTUnwrap(Sampling(rawValue: golden.sampling))
+            for sampler in [try XCTUnwrap(shared[sampling]), LetterboxSampler(input: input, sampling: sampling)] {
+                let all = try sample(golden, sampler)
+                let found = rows.flatMap { all[3 * input.width * $0..<3 * input.width * ($0 + 1)] }
                 let scale = (input.maximum - input.minimum) / 255
                 let worst = zip(found, expected).map { abs(Float($0) * scale + input.minimum - $1) }.max() ?? .infinity
                 XCTAssertLessThanOrEqual(worst, scale, "\(golden.case)")
@@ -39,6 +43,23 @@ final class LetterboxSamplerTests: XCTestCase {
                 }
                 XCTAssertEqual(found.max(), 200, "\(width) × \(height), \(orientation)")
             }
+        }
+    }
+
+    /// Sums of the brightest pixels fit their 16 bits, and nothing is read beyond the picture.
+    func testLargeWhitePicturesAreWhite() throws {
+        for (width, height) in [(640, 360), (301, 1999), (12_000, 31), (32_768, 3)] {
+            let bytesPerRow = 4 * width + 4
+            var pixels = [UInt8](repeating: 255, count: bytesPerRow * height)
+            for row in 0..<height { pixels[bytesPerRow * row + 4 * width] = 0 }
+            let whites = try pixels.withUnsafeBytes { bytes in
+                let plane = PixelView.Plane(base: bytes.baseAddress!, bytesPerRow: bytesPerRow)
+                let view = try PixelView(format: .bgra, width: width, height: height, first: plane)
+                return [FrameOrientation(), FrameOrientation(rotation: .left, mirrored: true)].map {
+                    Set(rgb(LetterboxSampler(input: input), view, $0))
+                }
+            }
+            for found in whites { XCTAssertEqual(found, [0, 255], "\(width) × \(height)") }
         }
     }
 

@@ -9,6 +9,7 @@ final class CropSamplerTests: XCTestCase {
         let pixels: GoldenVectors.Pixels
         let rotation: Int
         let mirrored: Bool
+        let sampling: String
         let roi: TrackerTests.Roi
         let rows: [Int]
         let input: GoldenVectors.Input
@@ -28,7 +29,7 @@ final class CropSamplerTests: XCTestCase {
             let rotation = try XCTUnwrap(FrameOrientation.Rotation(rawValue: golden.rotation))
             let orientation = FrameOrientation(rotation: rotation, mirrored: golden.mirrored)
             let found = try GoldenVectors.withView(golden.pixels, in: "sequences") {
-                rgb($0, orientation, golden.roi.rect, input)
+                rgb($0, orientation, golden.roi.rect, input, Sampling(rawValue: golden.sampling)!)
             }
             let rowLength = 3 * input.width
             for (place, row) in golden.rows.enumerated() {
@@ -116,10 +117,11 @@ final class CropSamplerTests: XCTestCase {
     }
 
     private func rgb(
-        _ view: PixelView, _ orientation: FrameOrientation, _ region: RotatedRect, _ input: ModelSpecification.Input
+        _ view: PixelView, _ orientation: FrameOrientation, _ region: RotatedRect, _ input: ModelSpecification.Input,
+        _ sampling: Sampling = .area
     ) -> [UInt8] {
         GoldenVectors.rgb(input) {
-            CropSampler(input: input).sample(view, orientation, region, into: $0, bytesPerRow: $1)
+            CropSampler(input: input, sampling: sampling).sample(view, orientation, region, into: $0, bytesPerRow: $1)
         }
     }
 }

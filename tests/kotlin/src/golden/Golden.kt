@@ -24,9 +24,14 @@ internal open class GoldenFolder(name: String) {
         val width = pixels["width"].asInt
         val height = pixels["height"].asInt
         val range = if (pixels["range"]?.asString == "video") YuvRange.VIDEO else YuvRange.FULL
+        val matrix = YuvMatrix.valueOf(pixels["matrix"].asString.uppercase())
         val planes = pixels["planes"].asJsonArray.map { it.asJsonObject }
-            .map { Plane(bytes(it["file"].asString), it["row_stride"].asInt, it["pixel_stride"].asInt) }
-        return when (pixels["format"].asString) {
+            .map { Plane(bytes(it), it["row_stride"].asInt, it["pixel_stride"].asInt) }
+        return frame(pixels["format"].asString, width, height, planes, range).withColours(range, matrix)
+    }
+
+    private fun frame(format: String, width: Int, height: Int, planes: List<Plane>, range: YuvRange): Frame =
+        when (format) {
             "rgba" -> Frame.rgba(width, height, planes[0])
             "bgra" -> Frame.rgba(width, height, swapped(planes[0]))
             "i420" -> Frame.yuv(width, height, planes[0], planes[1], planes[2], range = range)
@@ -38,14 +43,22 @@ internal open class GoldenFolder(name: String) {
                 chroma.buffer.position(0)
                 Frame.yuv(width, height, y, chroma, v, range = range)
             }
-            else -> error("unknown format ${pixels["format"]}")
+            else -> error("unknown format $format")
         }
-    }
 
     /** Bytes in a direct buffer, as cameras hand them over. */
-    private fun bytes(name: String): ByteBuffer {
-        val read = folder.resolve(name).readBytes()
+    private fun bytes(plane: JsonObject): ByteBuffer {
+        val read = plane["file"]?.let { folder.resolve(it.asString).readBytes() }
+            ?: pattern(plane["bytes"].asInt, plane["row_stride"].asInt, plane["pattern"].asInt)
         return ByteBuffer.allocateDirect(read.size).put(read).rewind() as ByteBuffer
+    }
+
+    /** The pattern of tests/golden/buffers.py. */
+    private fun pattern(count: Int, rowStride: Int, plane: Int) = ByteArray(count) {
+        val row = it / rowStride
+        val column = it % rowStride
+        val ramp = ((row * 5 + column * 2 + 64 * plane) shr 2) and 0x7f
+        (ramp + (((row shl 16) xor column) * -1640531535 ushr 25)).toByte()
     }
 
     /** Android has no BGRA: the same pixels in the order it has. */

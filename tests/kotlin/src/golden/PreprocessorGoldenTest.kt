@@ -7,7 +7,7 @@ import org.junit.Test
 
 /** Preprocessing gives what the reference gives, for every format, rotation and stride. */
 class PreprocessorGoldenTest {
-    private val preprocessor = Preprocessor()
+    private val preprocessors = Sampling.entries.associateWith(::Preprocessor)
     private val input = ModelInput(Model.INPUT_NUMBERS)
 
     @Test
@@ -30,11 +30,17 @@ class PreprocessorGoldenTest {
         val mirrored = case["mirrored"].asBoolean
         val frame = Golden.frame(case["pixels"].asJsonObject)
         input.fill(Model.input(-1000f))
-        preprocessor.process(frame, rotation, mirrored, input)
+        preprocessors.getValue(Sampling.valueOf(case["sampling"].asString.uppercase())).process(frame, rotation, mirrored, input)
         val expected = Golden.floats(case["input"].asJsonObject["file"].asString)
         // A hundredth of a byte's step, and half a step more where bytes are rounded.
         val tolerance = Model.INPUT_SCALE * if (isBytes) 0.51f else 0.01f
-        assertEquals(expected.size, input.size)
-        for (i in input.indices) assertEquals("$name: number $i", expected[i], seen(input[i]), tolerance)
+        val numbers = 3 * Model.INPUT_WIDTH
+        val rows = case["rows"]?.asJsonArray?.map { it.asInt } ?: List(Model.INPUT_HEIGHT) { it }
+        assertEquals(expected.size, rows.size * numbers)
+        for ((index, row) in rows.withIndex()) {
+            for (i in 0 until numbers) {
+                assertEquals("$name: row $row, number $i", expected[index * numbers + i], seen(input[row * numbers + i]), tolerance)
+            }
+        }
     }
 }

@@ -273,6 +273,67 @@ class FrameTest {
     }
 
     @Test
+    fun `decoded frames are HD from 720 lines up, and cameras' frames never`() {
+        fun matrix(range: YuvRange, height: Int): YuvMatrix {
+            val chroma = plane(8 * (height + 1) / 2, 8)
+            return Frame.yuv(16, height, plane(16 * height, 16), chroma, chroma, range = range).matrix
+        }
+        assertEquals(YuvMatrix.BT601, matrix(YuvRange.VIDEO, 719))
+        assertEquals(YuvMatrix.BT709, matrix(YuvRange.VIDEO, 720))
+        assertEquals(YuvMatrix.BT601, matrix(YuvRange.FULL, 1080))
+        val frame = Frame.yuv(16, 16, plane(256, 16), plane(64, 8), plane(64, 8))
+        val wide = frame.withColours(YuvRange.VIDEO, YuvMatrix.BT2020)
+        assertEquals(YuvMatrix.BT2020 to YuvRange.VIDEO, wide.matrix to wide.range)
+        assertEquals(YuvMatrix.BT2020, wide.withRegion(android.graphics.RectF(0f, 0f, 8f, 8f)).matrix)
+        assertEquals(YuvMatrix.BT601, wide.withColours(YuvRange.FULL).matrix)
+    }
+
+    @Test
+    fun `averages of white are white, whatever the layout`() {
+        for ((width, height) in listOf(640 to 360, 301 to 999, 3001 to 31, 32_768 to 3)) {
+            val chromaWidth = (width + 1) / 2
+            val chromaHeight = (height + 1) / 2
+            fun white(width: Int, height: Int, pixelStride: Int, padding: Int, sampleBytes: Int): Plane {
+                val rowStride = (width - 1) * pixelStride + sampleBytes + padding
+                val bytes = ByteArray(1 + rowStride * height - padding)
+                for (row in 0 until height) {
+                    for (sample in 0 until width) for (i in 0 until sampleBytes) bytes[1 + row * rowStride + sample * pixelStride + i] = -1
+                }
+                return Plane(ByteBuffer.wrap(bytes).apply { position(1) }, rowStride, pixelStride)
+            }
+            val frames = listOf(3, 4, 5).flatMap { step -> listOf(0, 3).map { Frame.rgba(width, height, white(width, height, step, it, 3)) } } +
+                listOf(1, 2, 3).map { step ->
+                    val grey = Plane(ByteBuffer.wrap(ByteArray(chromaHeight * (chromaWidth * step + 1)) { -128 }), chromaWidth * step + 1, step)
+                    Frame.yuv(width, height, white(width, height, step, step, 1), grey, grey)
+                }
+            for (frame in frames) {
+                for (rotation in listOf(0, 90, 180, 270)) {
+                    val input = FloatArray(Model.INPUT_NUMBERS).also { Preprocessor().process(frame, rotation, rotation > 90, it) }
+                    val white = Model.input(255f)
+                    assertTrue("$width × $height", input.all { it == Model.input(0f) || Math.abs(it - white) < 1e-4f })
+                    assertTrue("$width × $height", input.any { Math.abs(it - white) < 1e-4f })
+                }
+            }
+        }
+    }
+
+    @Test
+    fun `a region is averaged like a frame of its own, and a bitmap like its bytes`() {
+        val bytes = ByteArray(700 * 500 * 4).also { java.util.Random(3).nextBytes(it) }
+        val whole = Frame.rgba(700, 500, Plane(ByteBuffer.wrap(bytes), 2800, 4))
+        val start = ByteBuffer.wrap(bytes).apply { position(50 * 2800 + 101 * 4) }
+        val cut = Frame.rgba(500, 400, Plane(start, 2800, 4))
+        val region = whole.withRegion(android.graphics.RectF(101f, 50f, 601f, 450f))
+        fun input(frame: Frame) = FloatArray(Model.INPUT_NUMBERS).also { Preprocessor().process(frame, 0, false, it) }
+        assertArrayEquals(input(cut), input(region), 0f)
+        val colours = IntArray(700 * 500) { i ->
+            fun byte(channel: Int) = bytes[4 * i + channel].toInt() and 0xff
+            (0xff shl 24) or (byte(0) shl 16) or (byte(1) shl 8) or byte(2)
+        }
+        assertArrayEquals(input(whole), input(Frame.of(Bitmap.createBitmap(colours, 700, 500, Bitmap.Config.ARGB_8888))), 0f)
+    }
+
+    @Test
     fun `options are equal by their values, and say them`() {
         val options = FaceDetectorOptions(minimumScore = 0.7f)
         assertEquals(options, FaceDetectorOptions.Builder().setMinimumScore(0.7f).build())

@@ -16,7 +16,8 @@ import org.robolectric.annotation.GraphicsMode
 @GraphicsMode(GraphicsMode.Mode.NATIVE)
 class CropGoldenTest {
     private val golden = GoldenFolder("sequences")
-    private val sampler = CropSampler()
+    private val samplers = Sampling.entries.associateWith(::CropSampler)
+    private val sampler = samplers.getValue(Sampling.AREA)
     private val copy = FrameCopy()
     private val crop = FloatArray(LandmarkModel.INPUT_NUMBERS)
 
@@ -45,7 +46,7 @@ class CropGoldenTest {
             val v = checkNotNull(frame.v)
             val width = (frame.width + 1) / 2
             val height = (frame.height + 1) / 2
-            val spread = Frame.yuv(frame.width, frame.height, y, u, spread(v, width, height), range = frame.range)
+            val spread = Frame.yuv(frame.width, frame.height, y, u, spread(v, width, height)).withColours(frame.range, frame.matrix)
             check(case, spread)
             copy.set(spread, 0, false)
             check(case, copy.frame)
@@ -115,7 +116,8 @@ class CropGoldenTest {
         val (width, height) = roi["size"].asJsonArray.map { it.asDouble }
         val region = Region().apply { set(x, y, width, height, roi["rotation_degrees"].asDouble) }
         crop.fill(Float.NaN)
-        sampler.sample(frame, case["rotation"].asInt, case["mirrored"].asBoolean, region, crop)
+        samplers.getValue(Sampling.valueOf(case["sampling"].asString.uppercase()))
+            .sample(frame, case["rotation"].asInt, case["mirrored"].asBoolean, region, crop)
         val expected = golden.floats(case["input"].asJsonObject["file"].asString)
         val numbers = 3 * LandmarkModel.INPUT_WIDTH
         for ((index, row) in case["rows"].asJsonArray.map { it.asInt }.withIndex()) {

@@ -15,6 +15,10 @@ public let kCVPixelFormatType_420YpCbCr8BiPlanarVideoRange: OSType = 0x3432_3076
 public let kCVPixelFormatType_420YpCbCr8BiPlanarFullRange: OSType = 0x3432_3066
 public let kCVPixelFormatType_420YpCbCr10BiPlanarVideoRange: OSType = 0x7834_3230
 public let kCVPixelFormatType_420YpCbCr10BiPlanarFullRange: OSType = 0x7866_3230
+public let kCVImageBufferYCbCrMatrixKey: CFString = "CVImageBufferYCbCrMatrix"
+public let kCVImageBufferYCbCrMatrix_ITU_R_601_4: CFString = "ITU_R_601_4"
+public let kCVImageBufferYCbCrMatrix_ITU_R_709_2: CFString = "ITU_R_709_2"
+public let kCVImageBufferYCbCrMatrix_ITU_R_2020: CFString = "ITU_R_2020"
 public let kCVPixelBufferIOSurfacePropertiesKey: CFString = "IOSurfaceProperties"
 public let kCVPixelBufferMetalCompatibilityKey: CFString = "MetalCompatibility"
 
@@ -39,6 +43,7 @@ public final class CVBuffer {
     public var stubLockStatus = kCVReturnSuccess
     public var stubHidesMemory = false
     public private(set) var stubLocks = 0
+    public var stubAttachments: [String: String] = [:]
 
     public init(stubFormat: OSType, width: Int, height: Int) {
         format = stubFormat
@@ -102,6 +107,13 @@ public func CVPixelBufferUnlockBaseAddress(_ buffer: CVPixelBuffer, _ flags: CVP
     buffer.unlock()
     return kCVReturnSuccess
 }
+
+public enum CVAttachmentMode { case shouldNotPropagate, shouldPropagate }
+
+/// Any instead of Core Foundation's type, which is bridged to String on a Mac alone.
+public func CVBufferCopyAttachment(
+    _ buffer: CVBuffer, _ key: CFString, _ attachmentMode: UnsafeMutablePointer<CVAttachmentMode>?
+) -> Any? { buffer.stubAttachments[key as String] }
 
 public func CVPixelBufferGetPixelFormatType(_ buffer: CVPixelBuffer) -> OSType { buffer.format }
 public func CVPixelBufferGetWidth(_ buffer: CVPixelBuffer) -> Int { buffer.width }

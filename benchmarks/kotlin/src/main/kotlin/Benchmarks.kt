@@ -71,24 +71,51 @@ open class Postprocessing : Timed() {
     fun plainPort(): List<PlainPostprocessor.Detection> = plain.faces(boxes, scores)
 }
 
-/** A camera's frame of 1280 × 720 to the model's input. */
+/** A frame to the model's input. */
 open class Preprocessing : Timed() {
-    @Param("0", "90")
-    var rotation: Int = 0
+    /** Pixels, size and rotation. */
+    @Param("YUV 1280 720 0", "YUV 1280 720 90", "RGBA 1280 720 0", "YUV 1920 1080 0", "RGBA 1920 1080 0", "RGBA 4032 3024 0")
+    var what: String = ""
 
-    private val preprocessor = Preprocessor()
+    private val samplers = Sampling.entries.associateWith(::Preprocessor)
     private val input = FloatArray(Model.INPUT_NUMBERS)
-    private val camera = Camera()
     private val plain = PlainPreprocessor()
+    private lateinit var camera: Camera
+    private lateinit var frame: Frame
+    private lateinit var copies: List<ByteArray>
+    private var rotation = 0
 
-    @Benchmark
-    fun library(): FloatArray {
-        preprocessor.process(camera.frame, rotation, true, input)
+    @Setup
+    fun place() {
+        val words = what.split(" ")
+        camera = Camera(words[1].toInt(), words[2].toInt())
+        rotation = words[3].toInt()
+        frame = if (words[0] == "YUV") camera.frame else camera.packed
+        // The chroma planes overlap on a phone: one of them has all bytes.
+        copies = listOfNotNull(frame.plane, frame.u).map { ByteArray(it.size) }
+    }
+
+    private fun process(sampling: Sampling): FloatArray {
+        samplers.getValue(sampling).process(frame, rotation, true, input)
         return input
     }
 
     @Benchmark
-    fun plainPort(): FloatArray = with(camera) { plain.process(y, u, v, 1280, 720, rotation, true) }
+    fun library(): FloatArray = process(Sampling.AREA)
+
+    @Benchmark
+    fun point(): FloatArray = process(Sampling.POINT)
+
+    /** The frame's bytes, copied into arrays. */
+    @Benchmark
+    fun copy(): List<ByteArray> {
+        for ((plane, copy) in listOfNotNull(frame.plane, frame.u).zip(copies)) plane.buffer.duplicate().get(copy)
+        return copies
+    }
+
+    /** Reads YUV whatever the library reads. */
+    @Benchmark
+    fun plainPort(): FloatArray = with(camera) { plain.average(y, u, v, width, height, rotation, true) }
 }
 
 /** The crop of a face from a camera's frame of 1280 × 720, which lies on its side and is mirrored. */
@@ -161,12 +188,12 @@ open class Tracking : Timed() {
 }
 
 /** A frame of noise, its planes laid out as Android's cameras do. */
-class Camera {
-    val y: Plane = plane(1280, 720, 1)
-    val u: Plane = plane(1280, 360, 2)
-    val v: Plane = plane(1280, 360, 2)
-    val frame: Frame = Frame.yuv(1280, 720, y, u, v)
-    val packed: Frame = Frame.rgba(1280, 720, plane(4 * 1280, 720, 4))
+class Camera(val width: Int = 1280, val height: Int = 720) {
+    val y: Plane = plane(width, height, 1)
+    val u: Plane = plane(width, height / 2, 2)
+    val v: Plane = plane(width, height / 2, 2)
+    val frame: Frame = Frame.yuv(width, height, y, u, v)
+    val packed: Frame by lazy { Frame.rgba(width, height, plane(4 * width, height, 4)) }
 
     private fun plane(rowStride: Int, rows: Int, pixelStride: Int): Plane {
         val bytes = ByteArray(rowStride * rows).also { Random(1).nextBytes(it) }

@@ -74,6 +74,29 @@ class PlainPreprocessor {
         return input
     }
 
+    /** The same, with the mean of all pixels that one of the input covers. */
+    fun average(y: Plane, u: Plane, v: Plane, width: Int, height: Int, rotation: Int, mirrored: Boolean): FloatArray {
+        val image = PlainImage(y, u, v, width, height, rotation, mirrored)
+        val input = FloatArray(Model.INPUT_NUMBERS)
+        val box = Letterbox(image.width, image.height)
+        val half = box.width / Model.INPUT_WIDTH / 2
+        for (row in 0 until Model.INPUT_HEIGHT) {
+            for (column in 0 until Model.INPUT_WIDTH) {
+                val x = box.left + column * box.width / Model.INPUT_WIDTH
+                val y0 = box.top + row * box.height / Model.INPUT_HEIGHT
+                val columns = max(0, (x - half).toInt()) until min(image.width, (x + half).toInt())
+                val rows = max(0, (y0 - half).toInt()) until min(image.height, (y0 + half).toInt())
+                for (channel in 0 until 3) {
+                    var sum = 0f
+                    for (texelRow in rows) for (texel in columns) sum += image.texel(texel, texelRow, channel)
+                    val mean = if (sum > 0) sum / (rows.count() * columns.count()) else 0f
+                    input[(row * Model.INPUT_WIDTH + column) * 3 + channel] = mean * Model.INPUT_SCALE + Model.INPUT_MINIMUM
+                }
+            }
+        }
+        return input
+    }
+
     /** The crop of [region], in the same steps. */
     internal fun crop(y: Plane, u: Plane, v: Plane, width: Int, height: Int, rotation: Int, region: Region): FloatArray {
         val image = PlainImage(y, u, v, width, height, rotation, true)
@@ -139,7 +162,7 @@ private class PlainImage(y: Plane, u: Plane, v: Plane, frameWidth: Int, frameHei
         return upper * (1 - fy) + lower * fy
     }
 
-    private fun texel(x: Int, y: Int, channel: Int): Float {
+    fun texel(x: Int, y: Int, channel: Int): Float {
         val pixel = upright[y.coerceIn(0, height - 1) * width + x.coerceIn(0, width - 1)]
         return (pixel shr (16 - 8 * channel) and 0xff).toFloat()
     }

@@ -30,6 +30,9 @@ extension FaceDetector {
         /// The most faces to return, best first; nil returns all.
         public var maximumFaces: Int?
 
+        /// How large frames become the model's input; `.point` gives what MediaPipe gives.
+        public var sampling: Sampling
+
         /// Whether upright frames are to be flipped left-right, as a selfie preview shows them.
         ///
         /// What is right and left of a face is then exchanged: see `FaceKeypoints`.
@@ -45,6 +48,7 @@ extension FaceDetector {
             minimumScore: Float = Self.defaultMinimumScore,
             blendingIoU: Float = Self.defaultBlendingIoU,
             maximumFaces: Int? = nil,
+            sampling: Sampling = .area,
             isMirrored: Bool = false,
             orientation: CGImagePropertyOrientation = .up
         ) {
@@ -53,6 +57,7 @@ extension FaceDetector {
             self.minimumScore = minimumScore
             self.blendingIoU = blendingIoU
             self.maximumFaces = maximumFaces
+            self.sampling = sampling
             self.isMirrored = isMirrored
             self.orientation = orientation
         }

@@ -76,7 +76,8 @@ public actor FaceDetector {
         currentConfiguration = Shared(configuration)
         currentUnits = Shared(model.active)
         self.model = model
-        pipeline = Pipeline(runner: model.runner, options: configuration.postprocessing)
+        pipeline = Pipeline(
+            runner: model.runner, options: configuration.postprocessing, sampling: configuration.sampling)
         observer = ActivationObserver { [weak self] in
             Task { [weak self] in await self?.restart() }
         }
@@ -180,7 +181,8 @@ public actor FaceDetector {
         guard let started, model != nil else { return }
         model = started
         currentUnits.value = started.active
-        pipeline = Pipeline(runner: started.runner, options: configuration.postprocessing)
+        pipeline = Pipeline(
+            runner: started.runner, options: configuration.postprocessing, sampling: configuration.sampling)
     }
 
     /// Searches a frame in any running mode.

@@ -21,10 +21,13 @@ final class Pipeline {
     private let signposter = OSSignposter(subsystem: ModelSpecification.shipped.name, category: "FaceDetector")
 
     /// - Parameter inferenceName: What the interval around the model's run is called in Instruments.
-    init(runner: any ModelRunner, options: Postprocessor.Options, inferenceName: StaticString = "inference") {
+    init(
+        runner: any ModelRunner, options: Postprocessor.Options, sampling: Sampling,
+        inferenceName: StaticString = "inference"
+    ) {
         self.runner = runner
         self.inferenceName = inferenceName
-        sampler = LetterboxSampler(input: ModelSpecification.shipped.input)
+        sampler = LetterboxSampler(input: ModelSpecification.shipped.input, sampling: sampling)
         postprocessor = Postprocessor(ModelSpecification.shipped, outputs: runner.outputs, options: options)
     }
 

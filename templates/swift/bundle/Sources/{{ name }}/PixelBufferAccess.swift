@@ -27,7 +27,8 @@ extension CVPixelBuffer {
                     : plane(CVPixelBufferGetBaseAddress(self), CVPixelBufferGetBytesPerRow(self)),
                 chroma: hasChroma
                     ? plane(CVPixelBufferGetBaseAddressOfPlane(self, 1), CVPixelBufferGetBytesPerRowOfPlane(self, 1))
-                    : nil
+                    : nil,
+                matrix: matrix(format)
             ))
     }
 
@@ -36,6 +37,18 @@ extension CVPixelBuffer {
             throw FaceDetectorError.invalidPixelBuffer(detail: "it has no memory that the CPU can read.")
         }
         return PixelView.Plane(base: base, bytesPerRow: bytesPerRow)
+    }
+
+    /// The matrix that the buffer names.
+    ///
+    /// Where it names none: BT.709 for video range from 720 lines up, as decoders give it, else BT.601.
+    private func matrix(_ format: PixelView.Format) -> YCbCrMatrix {
+        guard format.isBiPlanar else { return .bt601 }
+        let name = CVBufferCopyAttachment(self, kCVImageBufferYCbCrMatrixKey, nil) as? String
+        if name == kCVImageBufferYCbCrMatrix_ITU_R_601_4 as String { return .bt601 }
+        if name == kCVImageBufferYCbCrMatrix_ITU_R_709_2 as String { return .bt709 }
+        if name == kCVImageBufferYCbCrMatrix_ITU_R_2020 as String { return .bt2020 }
+        return !format.isFullRange && CVPixelBufferGetHeight(self) >= 720 ? .bt709 : .bt601
     }
 
     /// Locks the pixels; the caller unlocks them.

@@ -55,6 +55,14 @@ enum Bilinear {
         return black | middle << 8 | (swapped ? low << 16 | high : high << 16 | low)
     }
 
+    /// Returns opaque BGRA for numbers from 0 to 255.
+    @inline(__always)
+    static func bgra(blue: Float, green: Float, red: Float) -> UInt32 {
+        // Floating-point numbers from 2²³ on are integers; the sum is rounded to the nearest.
+        func byte(_ value: Float) -> UInt32 { (value + 0x1p23).bitPattern & 0xff }
+        return byte(blue) | byte(green) << 8 | byte(red) << 16 | black
+    }
+
     /// Returns the weighted sum of four bytes.
     @inline(__always)
     static func sum(_ a: Int32, _ b: Int32, _ c: Int32, _ d: Int32, _ weights: Weights) -> Int32 {
@@ -113,7 +121,26 @@ enum BiPlanarWords: BiPlanarSamples {
     }
 }
 
-/// BT.601.
+/// How Y, Cb and Cr become red, green and blue.
+package enum YCbCrMatrix: Hashable, Sendable {
+    /// ITU-R BT.601: cameras, and video with few lines.
+    case bt601
+    /// ITU-R BT.709: HD video.
+    case bt709
+    /// ITU-R BT.2020, non-constant luminance: HDR video.
+    case bt2020
+
+    /// The factors of Cr in red and green, and those of Cb in green and blue; green's are subtracted.
+    fileprivate var factors: (redFromRed: Float, greenFromRed: Float, greenFromBlue: Float, blueFromBlue: Float) {
+        switch self {
+        case .bt601: (1.402, 0.714136, 0.344136, 1.772)
+        case .bt709: (1.5748, 0.468124, 0.187324, 1.8556)
+        case .bt2020: (1.4746, 0.571353, 0.164553, 1.8814)
+        }
+    }
+}
+
+/// What the bytes of Y, Cb and Cr stand for.
 struct YCbCrRange {
     /// Y of black.
     private let black: Int32
@@ -123,19 +150,17 @@ struct YCbCrRange {
     private let greenFromBlue: Float
     private let blueFromBlue: Float
 
-    /// Y, Cb and Cr use all byte values: 420f.
-    static let full = YCbCrRange(black: 0, lumaExtent: 255, chromaExtent: 255)
-    /// Y uses 16 to 235, Cb and Cr 16 to 240: 420v.
-    static let video = YCbCrRange(black: 16, lumaExtent: 219, chromaExtent: 224)
-
-    private init(black: Int32, lumaExtent: Float, chromaExtent: Float) {
-        self.black = black
-        let chromaScale = 255 / chromaExtent
-        lumaScale = 255 / lumaExtent
-        redFromRed = 1.402 * chromaScale
-        greenFromRed = -0.714136 * chromaScale
-        greenFromBlue = -0.344136 * chromaScale
-        blueFromBlue = 1.772 * chromaScale
+    /// - Parameter isFull: Whether Y, Cb and Cr use all byte values, as in 420f; else Y uses 16 to 235, and Cb and Cr 16
+    ///   to 240, as in 420v.
+    init(_ matrix: YCbCrMatrix, isFull: Bool) {
+        black = isFull ? 0 : 16
+        let chromaScale: Float = isFull ? 1 : 255 / 224
+        lumaScale = isFull ? 1 : 255 / 219
+        let factors = matrix.factors
+        redFromRed = factors.redFromRed * chromaScale
+        greenFromRed = -factors.greenFromRed * chromaScale
+        greenFromBlue = -factors.greenFromBlue * chromaScale
+        blueFromBlue = factors.blueFromBlue * chromaScale
     }
 
     /// Returns opaque BGRA for the weighted sums of four texels.

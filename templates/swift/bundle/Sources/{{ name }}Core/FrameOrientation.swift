@@ -18,4 +18,10 @@ package struct FrameOrientation: Sendable, Hashable {
 
     /// Whether the upright image is as wide as the buffer is high.
     package var swapsSides: Bool { rotation == .right || rotation == .left }
+
+    /// Whether columns of the upright image run against an axis of the buffer.
+    var isReversedAcross: Bool { (rotation == .right || rotation == .half) != mirrored }
+
+    /// Whether rows of the upright image run against an axis of the buffer.
+    var isReversedDown: Bool { rotation == .half || rotation == .left }
 }

@@ -1,5 +1,8 @@
 /// Turns, mirrors, letterboxes and scales a picture into the model's input in one pass.
 ///
+/// Where the picture is reduced enough, and `sampling` asks for it, an input pixel is the mean of all texels in its area.
+/// Elsewhere:
+///
 /// An input pixel lies between four texels of the picture, two along each axis. Which ones, and how much of each,
 /// depends on the column alone or on the row alone, whatever the orientation: turning the picture only swaps which
 /// axis walks along a row of memory. So one table an axis holds byte offsets and weights, and is made anew only when
@@ -13,15 +16,25 @@ package final class LetterboxSampler {
         let bytesPerRow: Int
         let chromaBytesPerRow: Int
         let orientation: FrameOrientation
+
+        init(_ picture: PixelView, _ orientation: FrameOrientation) {
+            (format, width, height) = (picture.format, picture.width, picture.height)
+            (bytesPerRow, chromaBytesPerRow) = (picture.first.bytesPerRow, picture.second.bytesPerRow)
+            self.orientation = orientation
+        }
     }
 
     private let input: ModelSpecification.Input
+    private let sampling: Sampling
+    private let reducer = AreaReducer()
+    private var areasKey: Key?
     private let columns: UnsafeMutableBufferPointer<Tap>
     private let rows: UnsafeMutableBufferPointer<Tap>
     private var key: Key?
 
-    package init(input: ModelSpecification.Input) {
+    package init(input: ModelSpecification.Input, sampling: Sampling = .area) {
         self.input = input
+        self.sampling = sampling
         columns = .allocate(capacity: input.width)
         rows = .allocate(capacity: input.height)
         columns.initialize(repeating: Tap())
@@ -42,6 +55,9 @@ package final class LetterboxSampler {
     ) -> Letterbox {
         let upright = picture.uprightSize(orientation)
         let letterbox = Letterbox(imageWidth: upright.width, imageHeight: upright.height, input: input)
+        if sampling == .area, sampleAreas(picture, orientation, into: target, bytesPerRow: bytesPerRow) {
+            return letterbox
+        }
         prepareTables(picture, orientation, letterbox)
         for row in 0..<input.height {
             let line = (target + row * bytesPerRow).assumingMemoryBound(to: UInt32.self)
@@ -54,12 +70,77 @@ package final class LetterboxSampler {
             case .bgra: samplePacked(picture, tap, into: line, swapped: false)
             case .rgba: samplePacked(picture, tap, into: line, swapped: true)
             case .biPlanar(let fullRange):
-                sampleBiPlanar(picture, tap, into: line, fullRange ? .full : .video, BiPlanarBytes.self)
+                sampleBiPlanar(
+                    picture, tap, into: line, YCbCrRange(picture.matrix, isFull: fullRange), BiPlanarBytes.self)
             case .biPlanar10(let fullRange):
-                sampleBiPlanar(picture, tap, into: line, fullRange ? .full : .video, BiPlanarWords.self)
+                sampleBiPlanar(
+                    picture, tap, into: line, YCbCrRange(picture.matrix, isFull: fullRange), BiPlanarWords.self)
             }
         }
         return letterbox
+    }
+
+    /// Writes means over areas; false where the picture is not reduced enough for them.
+    private func sampleAreas(
+        _ picture: PixelView, _ orientation: FrameOrientation, into target: UnsafeMutableRawPointer, bytesPerRow: Int
+    ) -> Bool {
+        let upright = picture.uprightSize(orientation)
+        let isWide = upright.width * input.height >= upright.height * input.width
+        let (longest, cells) = isWide ? (upright.width, input.width) : (upright.height, input.height)
+        guard AreaAxis.isAveraged(longest, cells) else { return false }
+        let swaps = orientation.swapsSides
+        let now = Key(picture, orientation)
+        if now != areasKey {
+            areasKey = now
+            let (across, down) = swaps ? (reducer.rows, reducer.columns) : (reducer.columns, reducer.rows)
+            across.layLetterbox(
+                input.width, extent: upright.width, longest: longest, cells: cells,
+                isReversed: orientation.isReversedAcross)
+            down.layLetterbox(
+                input.height, extent: upright.height, longest: longest, cells: cells,
+                isReversed: orientation.isReversedDown)
+        }
+        for row in 0..<input.height {
+            (target + row * bytesPerRow).assumingMemoryBound(to: UInt32.self)
+                .update(repeating: Bilinear.black, count: input.width)
+        }
+        // A line of cells is a column of the input where the picture lies on its side.
+        let (lineStep, cellStep) = swaps ? (4, bytesPerRow) : (bytesPerRow, 4)
+        switch picture.format {
+        case .bgra:
+            writeMeans(picture, target, lineStep, cellStep) {
+                Bilinear.bgra(blue: $0.x, green: $0.y, red: $0.z)
+            }
+        case .rgba:
+            writeMeans(picture, target, lineStep, cellStep) {
+                Bilinear.bgra(blue: $0.z, green: $0.y, red: $0.x)
+            }
+        case .biPlanar(let fullRange), .biPlanar10(let fullRange):
+            let range = YCbCrRange(picture.matrix, isFull: fullRange)
+            writeMeans(picture, target, lineStep, cellStep) {
+                let colour = range.colour(luma: $0.x, blueDifference: $0.y, redDifference: $0.z)
+                return Bilinear.bgra(blue: colour.blue, green: colour.green, red: colour.red)
+            }
+        }
+        return true
+    }
+
+    @inline(__always)
+    private func writeMeans(
+        _ picture: PixelView, _ target: UnsafeMutableRawPointer, _ lineStep: Int, _ cellStep: Int,
+        _ colour: (SIMD4<Float>) -> UInt32
+    ) {
+        reducer.forEachLine(picture) { line, sums in
+            let share = 1 / Float(reducer.rows.spans[line].extent)
+            let row = target + line * lineStep
+            reducer.columns.spans.withUnsafeBufferPointer { spans in
+                for cell in spans.indices where !spans[cell].isOutside {
+                    let sums = SIMD4<Float>(SIMD4<Int32>(truncatingIfNeeded: sums[cell]))
+                    let means = sums * (share / Float(spans[cell].extent))
+                    row.storeBytes(of: colour(means), toByteOffset: cell &* cellStep, as: UInt32.self)
+                }
+            }
+        }
     }
 
     private func samplePacked(
@@ -114,14 +195,7 @@ package final class LetterboxSampler {
     }
 
     private func prepareTables(_ picture: PixelView, _ orientation: FrameOrientation, _ letterbox: Letterbox) {
-        let now = Key(
-            format: picture.format,
-            width: picture.width,
-            height: picture.height,
-            bytesPerRow: picture.first.bytesPerRow,
-            chromaBytesPerRow: picture.second.bytesPerRow,
-            orientation: orientation
-        )
+        let now = Key(picture, orientation)
         guard now != key else { return }
         key = now
         var lumaStep = 4
@@ -140,8 +214,8 @@ package final class LetterboxSampler {
         )
         var across = orientation.swapsSides ? alongColumn : alongRow
         var down = orientation.swapsSides ? alongRow : alongColumn
-        across.isReversed = (orientation.rotation == .right || orientation.rotation == .half) != orientation.mirrored
-        down.isReversed = orientation.rotation == .half || orientation.rotation == .left
+        across.isReversed = orientation.isReversedAcross
+        down.isReversed = orientation.isReversedDown
         across.fill(columns, extent: letterbox.width)
         down.fill(rows, extent: letterbox.height)
     }

@@ -7,7 +7,7 @@ package struct PixelView {
         case bgra
         /// Four bytes a pixel: red, green, blue, and one that is ignored.
         case rgba
-        /// A plane of Y and one of interleaved Cb and Cr at half the size, BT.601.
+        /// A plane of Y and one of interleaved Cb and Cr at half the size.
         case biPlanar(fullRange: Bool)
         /// The same with 10 bits in the upper part of 16, of which the upper 8 are used.
         case biPlanar10(fullRange: Bool)
@@ -40,10 +40,14 @@ package struct PixelView {
     package let first: Plane
     /// The plane of Cb and Cr; the first plane again where there is none.
     package let second: Plane
+    /// How Y, Cb and Cr become colours; of no account for others than `biPlanar`.
+    package let matrix: YCbCrMatrix
 
     /// - Parameter chroma: The plane of Cb and Cr, for `biPlanar` alone.
     /// - Throws: `FaceDetectorError.invalidImageSize` or `.invalidPixelBuffer`.
-    package init(format: Format, width: Int, height: Int, first: Plane, chroma: Plane? = nil) throws {
+    package init(
+        format: Format, width: Int, height: Int, first: Plane, chroma: Plane? = nil, matrix: YCbCrMatrix = .bt601
+    ) throws {
         let sides = 1...Self.maximumSide
         guard sides.contains(width), sides.contains(height) else {
             throw FaceDetectorError.invalidImageSize(width: width, height: height)
@@ -67,6 +71,7 @@ package struct PixelView {
         self.height = height
         self.first = first
         second = chroma ?? first
+        self.matrix = matrix
     }
 
     /// The size once the pixels are turned upright.
@@ -76,6 +81,21 @@ package struct PixelView {
 }
 
 extension PixelView.Format {
+    package var isBiPlanar: Bool {
+        switch self {
+        case .bgra, .rgba: false
+        case .biPlanar, .biPlanar10: true
+        }
+    }
+
+    /// Whether Y, Cb and Cr use all values.
+    package var isFullRange: Bool {
+        switch self {
+        case .bgra, .rgba: true
+        case .biPlanar(let fullRange), .biPlanar10(let fullRange): fullRange
+        }
+    }
+
     /// How many bytes each of Y, Cb and Cr takes, or each channel.
     var bytesPerSample: Int {
         if case .biPlanar10 = self { return 2 }

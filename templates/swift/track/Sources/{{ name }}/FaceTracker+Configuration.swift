@@ -29,6 +29,9 @@ extension FaceTracker {
         /// How much two of the detector's boxes overlap, from 0 to 1, before they count as one face.
         public var blendingIoU: Float
 
+        /// How large frames and crops become the models' inputs; `.point` gives what MediaPipe gives.
+        public var sampling: Sampling
+
         /// Whether upright frames are to be flipped left-right, as a selfie preview shows them.
         ///
         /// What is right and left of a face is then exchanged: see `FaceKeypoints`.
@@ -45,6 +48,7 @@ extension FaceTracker {
             computeUnits: ComputeUnits = .automatic,
             minimumScore: Float = FaceDetector.Configuration.defaultMinimumScore,
             blendingIoU: Float = FaceDetector.Configuration.defaultBlendingIoU,
+            sampling: Sampling = .area,
             isMirrored: Bool = false,
             orientation: CGImagePropertyOrientation = .up
         ) {
@@ -54,6 +58,7 @@ extension FaceTracker {
             self.computeUnits = computeUnits
             self.minimumScore = minimumScore
             self.blendingIoU = blendingIoU
+            self.sampling = sampling
             self.isMirrored = isMirrored
             self.orientation = orientation
         }
@@ -64,6 +69,7 @@ extension FaceTracker {
                 computeUnits: computeUnits,
                 minimumScore: minimumScore,
                 blendingIoU: blendingIoU,
+                sampling: sampling,
                 isMirrored: isMirrored,
                 orientation: orientation
             )

@@ -51,7 +51,8 @@ public actor FaceTracker {
 
         func makePipeline(_ configuration: Configuration) -> TrackingPipeline {
             TrackingPipeline(
-                detector: detector.runner, landmarker: landmarker.runner, configuration.detector.postprocessing)
+                detector: detector.runner, landmarker: landmarker.runner, configuration.detector.postprocessing,
+                configuration.sampling)
         }
     }
 

@@ -18,10 +18,14 @@ final class TrackingPipeline {
     private static let noDurations = FrameDurations(
         preprocess: .zero, inference: .zero, postprocess: .zero, endToEnd: .zero)
 
-    init(detector: any ModelRunner, landmarker: any ModelRunner, _ options: Postprocessor.Options) {
-        self.detector = Pipeline(runner: detector, options: options, inferenceName: "detect")
+    init(
+        detector: any ModelRunner, landmarker: any ModelRunner, _ options: Postprocessor.Options,
+        _ sampling: Sampling
+    ) {
+        self.detector = Pipeline(
+            runner: detector, options: options, sampling: sampling, inferenceName: "detect")
         self.landmarker = landmarker
-        sampler = CropSampler(input: LandmarkSpecification.shipped.input)
+        sampler = CropSampler(input: LandmarkSpecification.shipped.input, sampling: sampling)
         decoder = LandmarkDecoder(.shipped, outputs: landmarker.outputs)
     }
 

@@ -11,10 +11,13 @@ import Foundation
 /// that may go wrong, so that the compiler makes it handle four pixels at once. Not thread-safe.
 package final class CropSampler {
     private let input: ModelSpecification.Input
+    private let sampling: Sampling
+    private let blocks = BlockReducer()
     private let line: Line
 
-    package init(input: ModelSpecification.Input) {
+    package init(input: ModelSpecification.Input, sampling: Sampling = .area) {
         self.input = input
+        self.sampling = sampling
         line = Line(count: max(input.width, input.height))
     }
 
@@ -27,24 +30,33 @@ package final class CropSampler {
         _ picture: PixelView, _ orientation: FrameOrientation, _ region: RotatedRect,
         into target: UnsafeMutableRawPointer, bytesPerRow: Int
     ) {
+        if sampling == .area, let (reduced, region) = blocks.reduce(picture, orientation, region, input) {
+            sample(reduced, as: picture, FrameOrientation(), region, into: target, bytesPerRow: bytesPerRow)
+        } else {
+            sample(picture, as: picture, orientation, region, into: target, bytesPerRow: bytesPerRow)
+        }
+    }
+
+    /// Samples a picture whose texels, where it is packed, have the channels of another one's format.
+    private func sample(
+        _ picture: PixelView, as colours: PixelView, _ orientation: FrameOrientation, _ region: RotatedRect,
+        into target: UnsafeMutableRawPointer, bytesPerRow: Int
+    ) {
         let walk = Walk(picture, orientation, region, input)
         for index in 0..<walk.lineCount {
             let row = (target + index * bytesPerRow).assumingMemoryBound(to: UInt32.self)
             let pixels = walk.byRows ? row : line.pixels
             let start = walk.start(ofLine: index)
             switch picture.format {
-            case .bgra:
-                line.fetch(PackedTexels(plane: picture.first), walk, from: start)
-                line.mix(walk, from: start, into: pixels) { Line.bgra(blue: $0, green: $1, red: $2) }
-            case .rgba:
-                line.fetch(PackedTexels(plane: picture.first), walk, from: start)
-                line.mix(walk, from: start, into: pixels) { Line.bgra(blue: $2, green: $1, red: $0) }
-            case .biPlanar(let fullRange):
-                line.fetch(BiPlanarTexels<BiPlanarBytes>(picture), walk, from: start)
-                line.mix(walk, from: start, into: pixels, fullRange ? .full : .video)
-            case .biPlanar10(let fullRange):
-                line.fetch(BiPlanarTexels<BiPlanarWords>(picture), walk, from: start)
-                line.mix(walk, from: start, into: pixels, fullRange ? .full : .video)
+            case .bgra, .rgba: line.fetch(PackedTexels(plane: picture.first), walk, from: start)
+            case .biPlanar: line.fetch(BiPlanarTexels<BiPlanarBytes>(picture), walk, from: start)
+            case .biPlanar10: line.fetch(BiPlanarTexels<BiPlanarWords>(picture), walk, from: start)
+            }
+            switch colours.format {
+            case .bgra: line.mix(walk, from: start, into: pixels) { Bilinear.bgra(blue: $0, green: $1, red: $2) }
+            case .rgba: line.mix(walk, from: start, into: pixels) { Bilinear.bgra(blue: $2, green: $1, red: $0) }
+            case .biPlanar(let fullRange), .biPlanar10(let fullRange):
+                line.mix(walk, from: start, into: pixels, YCbCrRange(colours.matrix, isFull: fullRange))
             }
             if !walk.byRows { line.copyPixels(to: target + 4 * index, stride: bytesPerRow, count: walk.pixelCount) }
         }
@@ -143,7 +155,7 @@ private struct Line {
     ) {
         mix(walk, from: start, into: pixels) {
             let colour = range.colour(luma: $0, blueDifference: $1, redDifference: $2)
-            return Self.bgra(blue: colour.blue, green: colour.green, red: colour.red)
+            return Bilinear.bgra(blue: colour.blue, green: colour.green, red: colour.red)
         }
     }
 
@@ -152,14 +164,6 @@ private struct Line {
         for pixel in 0..<count {
             target.storeBytes(of: pixels[pixel], toByteOffset: pixel &* stride, as: UInt32.self)
         }
-    }
-
-    /// Returns opaque BGRA for numbers from 0 to 255.
-    @inline(__always)
-    static func bgra(blue: Float, green: Float, red: Float) -> UInt32 {
-        // Floating-point numbers from 2²³ on are integers; the sum is rounded to the nearest.
-        func byte(_ value: Float) -> UInt32 { (value + 0x1p23).bitPattern & 0xff }
-        return byte(blue) | byte(green) << 8 | byte(red) << 16 | Bilinear.black
     }
 }
 
@@ -259,10 +263,10 @@ private struct Walk {
         // What a column and a row of the input add to each coordinate, and where its first pixel lies.
         var across = (column: map.a, row: map.c, origin: map.tx)
         var down = (column: map.b, row: map.d, origin: map.ty)
-        if (orientation.rotation == .right || orientation.rotation == .half) != orientation.mirrored {
+        if orientation.isReversedAcross {
             across = (-across.column, -across.row, Double(upright.width - 1) - across.origin)
         }
-        if orientation.rotation == .half || orientation.rotation == .left {
+        if orientation.isReversedDown {
             down = (-down.column, -down.row, Double(upright.height - 1) - down.origin)
         }
         let (x, y) = orientation.swapsSides ? (down, across) : (across, down)
