@@ -20,7 +20,8 @@ CROP = Roi((0.0, 0.0), (1.0, 1.0), 0.0)
 def _face(x: float, y: float, size: float = 100.0, seed: int = 0) -> Points:
     """Return landmarks spread over a square of ``size`` about a point."""
     points = np.random.default_rng(seed).uniform(-0.5, 0.5, (RULE.count, 3)) * size
-    return points + np.array((x, y, 0.0))
+    points += (x, y, 0)
+    return points
 
 
 def _sightings(*faces: Points) -> list[Sighting]:
