@@ -76,7 +76,7 @@ def detect_faces(
     if (video is None) == (not images):
         raise UsageError("give images, or a video with --video", hint="One of the two, not both.")
     form: Form | None = "jsonl" if jsonl else "json" if json else None
-    targets = name_targets(found := find_images(images or []), draw)
+    targets = name_targets(found := find_images(images or []), draw if video is None else None)
     with contextlib.closing(open_model(spec, backend, precision, weights, trust=trust_weights)) as runtime:
         about = {"model": spec.name, "backend": runtime.name}
         if video is not None:

@@ -27,9 +27,10 @@ State: TypeAlias = Literal["detected", "tracked"]
 class TrackedFace:
     """A face in one frame; coordinates are relative to the upright image, as in ``Detection``.
 
-    ``track`` stays the same while the face stays in sight, and is never given twice. ``age`` counts the frames since
-    it appeared. ``score`` is the detector's when it first found the face, ``presence`` the landmark model's now.
-    ``landmarks`` (count, 3): x, y, and z in the unit of x. ``roi`` is the crop of this frame, in pixels.
+    ``track`` stays the same while the face stays in sight, and is never given twice; where faces hide each other it can
+    pass to another person's. ``age`` counts the frames since it appeared. ``score`` is the detector's when it first
+    found the face, ``presence`` the landmark model's now. ``landmarks`` (count, 3): x, y, and z in the unit of x.
+    ``roi`` is the crop of this frame, in pixels.
     """
 
     track: int
