@@ -17,7 +17,7 @@ import argparse
 import json
 import math
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -33,20 +33,36 @@ SELFIES = (0.6, 0.8)
 
 _MIRRORED = (1, 0, 2, 3, 5, 4)
 _BACKGROUNDS = ("brick", "chelsea", "coffee", "grass", "gravel", "rocket")
-_HEAD = 1.25
-"""Half the width of what is pasted, in sides of the box; its height is a quarter more."""
+_HEAD = (1.25, 1.5625, 1.1)
+"""What is pasted: how far it reaches to either side, up and down from the box's centre, in sides of the box."""
 
 Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A photograph of one face: ``center`` and ``side`` of its box, and its keypoints (6, 2), NaN where hidden."""
+    """A photograph of one face: ``center`` and ``side`` of its box, and its keypoints (6, 2), NaN where hidden.
+
+    ``head``: how far what is pasted reaches to either side, up and down from the centre, in sides of the box.
+    """
 
     image: Image.Image
     center: tuple[float, float]
     side: float
     keypoints: Points
+    head: tuple[float, float, float] = _HEAD
+
+    @cached_property
+    def mask(self) -> Image.Image:
+        """The head with soft edges: what of the photograph is laid over a scene."""
+        (x, y), side = self.center, self.side
+        mask = Image.new("L", self.image.size)
+        across, up, down = (reach * side for reach in self.head)
+        ImageDraw.Draw(mask).ellipse((x - across, y - up, x + across, y + down), fill=255)
+        edge = Image.new("L", mask.size)
+        inset = round(side * 0.12)
+        ImageDraw.Draw(edge).rectangle((inset, inset, mask.width - inset, mask.height - inset), fill=255)
+        return ImageChops.darker(mask, edge).filter(ImageFilter.GaussianBlur(side * 0.05))
 
 
 @cache
@@ -101,26 +117,16 @@ class Placement:
         inverse = np.linalg.inv(full)[:2].ravel()
         data = tuple(float(value) for value in inverse)
         image = self.portrait.image.transform(scene.size, Image.Transform.AFFINE, data, Image.Resampling.BICUBIC)
-        mask = self._mask().transform(scene.size, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
+        mask = self.portrait.mask.transform(scene.size, Image.Transform.AFFINE, data, Image.Resampling.BILINEAR)
         table = [min(255, round(value * self.gain)) for value in range(256)] * 3
         scene.paste(image.point(table), mask=mask)
-
-    def _mask(self) -> Image.Image:
-        (x, y), side = self.portrait.center, self.portrait.side
-        mask = Image.new("L", self.portrait.image.size)
-        across, up, down = _HEAD * side, 1.25 * _HEAD * side, 1.1 * side
-        ImageDraw.Draw(mask).ellipse((x - across, y - up, x + across, y + down), fill=255)
-        edge = Image.new("L", mask.size)
-        inset = round(side * 0.12)
-        ImageDraw.Draw(edge).rectangle((inset, inset, mask.width - inset, mask.height - inset), fill=255)
-        return ImageChops.darker(mask, edge).filter(ImageFilter.GaussianBlur(side * 0.05))
 
 
 def scene(
     random: np.random.Generator, size: tuple[int, int] = SIZE, sides: tuple[float, float] = SCENES
 ) -> tuple[Image.Image, list[Placement]]:
     """Return a scene of one to three faces that keep clear of one another, and where they are."""
-    background = _background(random, size)
+    picture = draw_background(random, size)
     placements: list[Placement] = []
     for _ in range(int(random.integers(1, 4)) * 4):
         side = float(random.uniform(*sides)) * min(size)
@@ -133,8 +139,8 @@ def scene(
             placements.append(
                 Placement(portrait, (center[0], center[1]), side, degrees, bool(random.integers(2)), gain)
             )
-            placements[-1].paste(background)
-    return background, placements
+            placements[-1].paste(picture)
+    return picture, placements
 
 
 def write(
@@ -171,7 +177,8 @@ def write(
     return labels
 
 
-def _background(random: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+def draw_background(random: np.random.Generator, size: tuple[int, int]) -> Image.Image:
+    """Return a photograph without faces, cut to ``size``."""
     from skimage import data
 
     picture = Image.fromarray(getattr(data, str(random.choice(_BACKGROUNDS)))()).convert("RGB")

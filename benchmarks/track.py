@@ -58,7 +58,8 @@ Model = tuple[ModelSpec, Backend]
 Result = TypeVar("Result")
 
 
-def _opened(name: str) -> Model:
+def open_model(name: str) -> Model:
+    """Return a model's spec, and its default artifact under LiteRT."""
     spec = load_model(name)
     return spec, LiteRtBackend(convert(spec, "tflite").path, spec)
 
@@ -113,7 +114,7 @@ def _pictures() -> list[Bytes]:
 
 def record(folder: Path) -> Path:
     """Write the sequence as the pixels that phones' cameras give, and the face that the detector finds first."""
-    pictures, (spec, detector) = _pictures(), _opened("blazeface-front")
+    pictures, (spec, detector) = _pictures(), open_model("blazeface-front")
     face = detect(pictures[0], detector, spec)[0]
     about = {"score": face.score, "box": list(face.box), "keypoints": face.keypoints.tolist()}
     text = {"width": LARGE[0], "height": LARGE[1], "count": len(pictures), "face": about}
@@ -134,7 +135,7 @@ def record(folder: Path) -> Path:
 
 def python(frames: int) -> dict[str, list[float]]:
     """Return seconds, by frame: ``alone``, ``following``, and of that ``warp``; and of 50 frames with ``detector``."""
-    detector, (spec, landmarker) = _opened("blazeface-front"), _opened(LANDMARKER)
+    detector, (spec, landmarker) = open_model("blazeface-front"), open_model(LANDMARKER)
     tracker = FaceTracker(detector, (spec, landmarker))
     pictures = _pictures()
     # To and fro, so that the sequence goes on without a jump.
@@ -183,7 +184,7 @@ def _timed(work: Callable[[], Result]) -> tuple[float, Result]:
 
 def jitter(sequences: int, frames: int) -> None:
     """Measure how much keypoints move, detected and tracked, and print a table."""
-    detector, landmarker = _opened("blazeface-front"), _opened(LANDMARKER)
+    detector, landmarker = open_model("blazeface-front"), open_model(LANDMARKER)
     ways = ("detector with blending", "tracked", "tracked and smoothed")
     sums = np.zeros((len(ways), sequences, 2, 2))  # way, sequence, from frame to frame | about the mean, sum | count
     runs = missed = 0

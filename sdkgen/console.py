@@ -25,7 +25,15 @@ if TYPE_CHECKING:
 
     from sdkgen.errors import SdkgenError
 
-out = Console(highlight=False)
+
+class _Output(Console):
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Print as rich does. Raises ``OutputError`` where standard output cannot be written."""
+        with writing_out():
+            super().print(*objects, **options)
+
+
+out = _Output(highlight=False)
 err = Console(stderr=True, highlight=False)
 _PIPE_WIDTH = 10_000
 """Columns of a table that is not for a terminal: names stay whole, so that they can be told apart."""

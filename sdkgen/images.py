@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,11 +91,7 @@ def read_image(path: Path, *, as_stored: bool = False) -> NDArray[np.uint8]:
         # A decoder's warnings (odd metadata, many pixels) concern nobody: either an image comes out or an error.
         with warnings.catch_warnings(), _open(path) as stream:
             warnings.simplefilter("ignore")
-            with _unlimited(), Image.open(stream, formats=_formats(stream)) as image:
-                _check_size(image, path)
-                image.load()
-                orientation = 1 if as_stored else _orientation(image)
-                pixels = _rgb(image if as_stored else _in_srgb(image))
+            pixels, orientation = _decode(stream, path, as_stored)
         return _upright(pixels, orientation)
     except SdkgenError:
         raise
@@ -107,6 +103,15 @@ def read_image(path: Path, *, as_stored: bool = False) -> NDArray[np.uint8]:
     except Exception as error:  # a decoder given damaged bytes raises almost anything
         hint = "The file is truncated or damaged: get it again."
         raise ImageError(f"the image cannot be decoded: {error}", context=str(path), hint=hint) from error
+
+
+def _decode(stream: BinaryIO, path: Path, as_stored: bool) -> tuple[NDArray[np.uint8], int]:
+    """Return an image's pixels (H, W, 3) as they are stored, and its EXIF orientation."""
+    with _unlimited(), Image.open(stream, formats=_formats(stream)) as image:
+        _check_size(image, path)
+        image.load()
+        orientation = 1 if as_stored else _orientation(image)
+        return _rgb(image if as_stored else _in_srgb(image)), orientation
 
 
 def write_png(path: Path, pixels: NDArray[np.uint8]) -> None:
@@ -167,28 +172,30 @@ def _in_srgb(image: Image.Image) -> Image.Image:
         profile = ImageCms.ImageCmsProfile(io.BytesIO(data))
         if profile.profile.xcolor_space.strip() != "RGB" or "sRGB" in ImageCms.getProfileDescription(profile):
             return image
-        return ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB")) or image
+        ImageCms.profileToProfile(image, profile, ImageCms.createProfile("sRGB"), inPlace=True)
     except (ImageCms.PyCMSError, OSError, ValueError):  # damaged profile; the pixels are sound
-        return image
+        pass
+    return image
 
 
 def _rgb(image: Image.Image) -> NDArray[np.uint8]:
+    """Return an image as RGB (H, W, 3), a few rows at a time: other copies of the whole would fill the memory."""
+    made = np.empty((image.height, image.width, 3), np.uint8)
+    for top in range(0, image.height, _ROWS):
+        bottom = min(top + _ROWS, image.height)
+        made[top:bottom] = _convert(image.crop((0, top, image.width, bottom)))
+    return made
+
+
+def _convert(image: Image.Image) -> NDArray[np.uint8]:
     if image.mode.startswith("I"):  # 16-bit grey
-        return _from_wide(np.asarray(image))
+        wide = np.asarray(image).astype(np.int64).clip(0, 65535)
+        return ((wide + 128) // 257).astype(np.uint8)[..., None]
     if image.has_transparency_data:
         solid = Image.new("RGBA", image.size, (*BACKGROUND, 255))
         solid.alpha_composite(image.convert("RGBA"))
         image = solid
     return np.asarray(image if image.mode == "RGB" else image.convert("RGB"), dtype=np.uint8)
-
-
-def _from_wide(wide: NDArray[Any]) -> NDArray[np.uint8]:
-    """Return 16-bit grey (H, W) as RGB (H, W, 3), a few rows at a time: wider copies of all would fill the memory."""
-    made = np.empty((*wide.shape, 3), np.uint8)
-    for top in range(0, len(wide), _ROWS):
-        rows = wide[top : top + _ROWS].astype(np.int64).clip(0, 65535)
-        made[top : top + _ROWS] = ((rows + 128) // 257).astype(np.uint8)[..., None]
-    return made
 
 
 def _orientation(image: Image.Image) -> int:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import io
+import struct
+import subprocess
 import sys
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +224,35 @@ def test_written_png_reads_back(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_image(tmp_path / "new" / "a.png"), CORNERS)
     with pytest.raises(OutputError):
         write_png(tmp_path / "new" / "a.png" / "b.png", CORNERS)
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+from sdkgen.images import read_image
+assert read_image(Path(sys.argv[1])).shape == (12000, 12000, 3)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the peak is in another unit")
+@pytest.mark.parametrize("channels", [1, 3])
+def test_sixteen_bits_of_a_huge_image_fit_into_little_memory(tmp_path: Path, channels: int) -> None:
+    """Pillow has 288 or 576 MB of its own, the result 432 MB; with a model beside it, 1.5 GB are not to be exceeded."""
+    path = tmp_path / "huge.png"
+    _write_wide(path, 12000, channels)
+    done = subprocess.run([sys.executable, "-c", _PEAK, path], capture_output=True, text=True, check=True)
+    assert int(done.stdout) * 1024 < 1.2e9
+
+
+def _write_wide(path: Path, side: int, channels: int) -> None:
+    """Write a black PNG with 16 bits a channel, a row at a time."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", side, side, 16, 0 if channels == 1 else 2, 0, 0, 0)
+    packer, row = zlib.compressobj(1), bytes(1 + 2 * channels * side)
+    packed = b"".join([*(packer.compress(row) for _ in range(side)), packer.flush()])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b""))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -16,7 +15,6 @@ from sdkgen.records import Form, print_records
 from sdkgen.spec.registry import LANDMARKER, load_model
 
 if TYPE_CHECKING:
-    from sdkgen.tracking.tracker import TrackedFace, TrackedFrame
     from sdkgen.video import Frame, Video
 
 IMAGES_A_SECOND = 30.0
@@ -47,9 +45,9 @@ def track(
 
     Ctrl-C ends it, with what was done written whole; exit code 0 for a camera, which has no other end, else 130.
     """
-    from sdkgen.backends.opening import RUNTIMES, open_artifact
-    from sdkgen.convert import convert
+    from sdkgen.convert.opening import open_model
     from sdkgen.detection.types import Options
+    from sdkgen.tracking.records import Tally, describe
     from sdkgen.tracking.smoothing import Smoothing
     from sdkgen.tracking.tracker import FaceTracker
     from sdkgen.video import Interruption, VideoWriter
@@ -57,9 +55,9 @@ def track(
     specs = load_model(model), load_model(LANDMARKER)
     _ = specs[0].detector, specs[0].released
     names = [keypoint.name for keypoint in specs[1].landmarker.keypoints]
-    tally = _Tally()
+    tally = Tally()
     with ExitStack() as stack:
-        runtimes = [open_artifact(backend, convert(spec, RUNTIMES[backend]).path, spec) for spec in specs]
+        runtimes = [open_model(spec, backend) for spec in specs]
         for runtime in runtimes:
             stack.callback(runtime.close)
         smoothing = Smoothing() if smooth else None
@@ -82,7 +80,7 @@ def track(
                 writer.write(annotate(frame.pixels, tracked), frame.seconds)
             if form is not None:
                 height, width = frame.pixels.shape[:2]
-                tell({**about, "width": width, "height": height, **_described(tracked, names)})
+                tell({**about, "width": width, "height": height, **describe(tracked, names)})
     if interruption.asked and not camera:
         console.note(f"Interrupted; {tally.frames} frames are done")
         raise typer.Exit(interruption.exit_code)
@@ -126,61 +124,3 @@ def _of_video(video: Video, stack: ExitStack) -> Iterator[tuple[dict[str, Any], 
         )
     if video.fault is not None:
         console.warn(f"the video ends early, {video.fault}; the frames before are done")
-
-
-def _described(frame: TrackedFrame, names: Sequence[str]) -> dict[str, Any]:
-    faces = [_face(face, names) for face in frame.faces]
-    return {"faces": faces, "lost": list(frame.lost), "detector_ran": frame.detector_ran}
-
-
-def _face(face: TrackedFace, names: Sequence[str]) -> dict[str, Any]:
-    points = zip(names, face.keypoints.tolist(), strict=True)
-    return {
-        "track": face.track,
-        "state": face.state,
-        "age": face.age,
-        "score": face.score,
-        "presence": face.presence,
-        "box": dict(zip(("x", "y", "width", "height"), face.box, strict=True)),
-        "keypoints": [{"name": name, "x": x, "y": y} for name, (x, y) in points],
-        "landmarks": face.landmarks.tolist(),
-        "roll_degrees": face.roll_degrees,
-    }
-
-
-@dataclass
-class _Seen:
-    first: str
-    frames: int = 0
-    presence: float = 0.0
-    last: str = ""
-    box: tuple[float, float, float, float] = (0.0, 0.0, 0.0, 0.0)
-
-
-@dataclass
-class _Tally:
-    """What the table says of all frames."""
-
-    frames: int = 0
-    detector_runs: int = 0
-    tracks: dict[int, _Seen] = field(default_factory=dict)
-
-    def add(self, name: str, frame: TrackedFrame) -> None:
-        self.frames += 1
-        self.detector_runs += frame.detector_ran
-        for face in frame.faces:
-            seen = self.tracks.setdefault(face.track, _Seen(name))
-            seen.frames += 1
-            seen.presence += face.presence
-            seen.last, seen.box = name, face.box
-
-    def print(self) -> None:
-        if not self.frames:
-            return
-        rows = []
-        for number, seen in sorted(self.tracks.items()):
-            first, last = console.safe(seen.first), console.safe(seen.last)
-            presence, box = f"{seen.presence / seen.frames:.3f}", " ".join(f"{value:.3f}" for value in seen.box)
-            rows.append((str(number), first, last, str(seen.frames), presence, box))
-        console.print_table(("track", "first", "last", "frames", "presence", "last at"), rows, left=6)
-        console.out.print(f"{self.frames} frames, {len(self.tracks)} tracks, the detector ran in {self.detector_runs}")

@@ -15,15 +15,8 @@ from sdkgen.detection.roi import detection_roi
 from sdkgen.detection.types import Options, Roi
 from sdkgen.errors import UsageError
 from sdkgen.spec.model import ModelSpec
-from sdkgen.tracking.landmarks import (
-    Landmarks,
-    bounds,
-    find_landmarks,
-    keypoints,
-    landmark_roi,
-    roll_degrees,
-    similarity,
-)
+from sdkgen.tracking.association import Motion, Sighting, associate
+from sdkgen.tracking.landmarks import bounds, find_landmarks, keypoints, landmark_roi, roll_degrees, similarity
 from sdkgen.tracking.refusals import Refusals
 from sdkgen.tracking.smoothing import OneEuro, Smoothing
 
@@ -34,9 +27,10 @@ State: TypeAlias = Literal["detected", "tracked"]
 class TrackedFace:
     """A face in one frame; coordinates are relative to the upright image, as in ``Detection``.
 
-    ``track`` stays the same while the face stays in sight, and is never given twice. ``age`` counts the frames since
-    it appeared. ``score`` is the detector's when it first found the face, ``presence`` the landmark model's now.
-    ``landmarks`` (count, 3): x, y, and z in the unit of x. ``roi`` is the crop of this frame, in pixels.
+    ``track`` stays the same while the face stays in sight, and is never given twice; where faces hide each other it can
+    pass to another person's. ``age`` counts the frames since it appeared. ``score`` is the detector's when it first
+    found the face, ``presence`` the landmark model's now. ``landmarks`` (count, 3): x, y, and z in the unit of x.
+    ``roi`` is the crop of this frame, in pixels.
     """
 
     track: int
@@ -66,6 +60,7 @@ class _Track:
     score: float
     roi: Roi
     age: int = 0
+    motion: Motion | None = None
     filter: OneEuro | None = None
 
 
@@ -113,32 +108,14 @@ class FaceTracker:
         self.frames += 1
         free = self.maximum_faces - len(self._tracks)
         candidates = self._detect(image) if free > 0 else []
-        faces: list[TrackedFace] = []
-        kept: list[_Track] = []
-        for track in self._tracks:
-            face = self._follow(track, image, kept)
-            if face is None:
-                lost.append(track.number)
-            else:
-                faces.append(face)
-                kept.append(track)
-        refused: list[Roi] = []
-        tried = 0
-        for track in candidates[: max(free, 0) + self.landmarker[0].landmarker.extra_candidates]:
-            if tried - len(refused) == free:
-                break
-            tried += 1
-            roi = track.roi
-            face = self._follow(track, image, kept)
-            if face is None:
-                refused.append(roi)
-            else:
-                faces.append(face)
-                kept.append(track)
+        followed = self._follow(image)
+        lost += [track.number for track, sighting in followed if sighting is None]
+        kept = [(track, sighting) for track, sighting in followed if sighting is not None]
+        refused, tried = self._begin(candidates, free, image, kept)
         if free > 0:
             self._refusals.update(refused, [track.roi for track in candidates[tried:]])
-        self._tracks = kept
-        return TrackedFrame(tuple(faces), tuple(lost), free > 0)
+        self._tracks = [track for track, _ in kept]
+        return TrackedFrame(tuple(self._face(track, sighting) for track, sighting in kept), tuple(lost), free > 0)
 
     def _detect(self, image: Bytes) -> list[_Track]:
         """Return new tracks for detected faces that no track follows already, in the order to try them."""
@@ -153,27 +130,56 @@ class FaceTracker:
                 fresh.append(_Track(0, found.score, roi))
         return [fresh[index] for index in self._refusals.order([track.roi for track in fresh])]
 
-    def _follow(self, track: _Track, image: Bytes, others: list[_Track]) -> TrackedFace | None:
-        """Run the landmark model on the track's crop; None if the face is not there, or another track has it."""
+    def _follow(self, image: Bytes) -> list[tuple[_Track, Sighting | None]]:
+        """Run the landmark model on each track's crop, and return each track's face; None where it is not there."""
+        seen = [sighting for track in self._tracks if (sighting := self._look(track.roi, image)) is not None]
+        motions = [track.motion for track in self._tracks if track.motion is not None]
+        found = associate(seen, motions, self._seconds, self.landmarker[0].landmarker.association_iou)
+        return [
+            (track, None if index is None else seen[index]) for track, index in zip(self._tracks, found, strict=True)
+        ]
+
+    def _begin(
+        self, candidates: list[_Track], free: int, image: Bytes, kept: list[tuple[_Track, Sighting]]
+    ) -> tuple[list[Roi], int]:
+        """Try candidates until the free places are taken, with a bound, and add to ``kept`` those that are faces.
+
+        Return the regions of the others, and how many were tried.
+        """
+        rule = self.landmarker[0].landmarker
+        refused: list[Roi] = []
+        tried = 0
+        for track in candidates[: max(free, 0) + rule.extra_candidates]:
+            if tried - len(refused) == free:
+                break
+            tried += 1
+            sighting = self._look(track.roi, image)
+            taken = sighting and any(similarity(sighting.roi, other.roi) > rule.association_iou for _, other in kept)
+            if sighting is None or taken:
+                refused.append(track.roi)
+            else:
+                track.number, self._next = self._next, self._next + 1
+                kept.append((track, sighting))
+        return refused, tried
+
+    def _look(self, crop: Roi, image: Bytes) -> Sighting | None:
+        """Run the landmark model on a region of the image."""
         spec, backend = self.landmarker
-        rule = spec.landmarker
-        crop = track.roi
         options = self.options or Options.of(self.detector[0].detector)
         found = find_landmarks(image, crop, backend, spec, options.sampling)
         if found is None:
             return None
-        roi = landmark_roi(found.points, rule.landmark_roi)
-        if any(similarity(roi, other.roi) > rule.association_iou for other in others):
-            return None
-        state: State = "tracked" if track.age else "detected"
-        if not track.age:
-            track.number, self._next = self._next, self._next + 1
-        track.roi = roi
-        track.age += 1
-        return self._face(track, state, found, crop)
+        return Sighting(found, crop, landmark_roi(found.points, spec.landmarker.landmark_roi))
 
-    def _face(self, track: _Track, state: State, found: Landmarks, crop: Roi) -> TrackedFace:
-        points = found.points
+    def _face(self, track: _Track, sighting: Sighting) -> TrackedFace:
+        """Carry the track on to its face in this frame, and return that."""
+        points = sighting.landmarks.points
+        track.age += 1
+        track.roi = sighting.roi
+        if track.motion is None:
+            track.motion = Motion(points, self._seconds)
+        else:
+            track.motion.update(points, self._seconds)
         if self.smoothing is not None:
             track.filter = track.filter or OneEuro(self.smoothing)
             left, top, right, bottom = bounds(points)
@@ -185,12 +191,12 @@ class FaceTracker:
         return TrackedFace(
             track=track.number,
             age=track.age,
-            state=state,
+            state="detected" if track.age == 1 else "tracked",
             score=track.score,
-            presence=found.presence,
+            presence=sighting.landmarks.presence,
             box=(left / width, top / height, (right - left) / width, (bottom - top) / height),
             keypoints=keypoints(points, rule) / image[:2],
             landmarks=points / image,
-            roi=crop,
+            roi=sighting.crop,
             roll_degrees=roll_degrees(points, rule.landmark_roi),
         )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 from sdkgen.backends.base import Backend
 from sdkgen.detection.draw import annotate
@@ -39,6 +40,17 @@ class VideoDetection:
         self.times_broken_at: int | None = None
         self.interrupted = False
         self.exit_code = 0
+
+    def describe_end(self) -> dict[str, Any]:
+        """Return what there is to say once the frames have ended, as JSON has it."""
+        return {"dropped": self.dropped, "ended_early": self.fault, "times_broken_at": self.times_broken_at}
+
+    def warnings(self) -> Iterator[str]:
+        """Yield what a user should know of the video, once the frames have ended."""
+        if self.fault is not None:
+            yield f"the video ends early, {self.fault}"
+        if self.times_broken_at is not None:
+            yield f"the time of frame {self.times_broken_at} does not come after the one before; it is made to"
 
     def __iter__(self) -> Generator[tuple[Frame, Sequence[Detection]]]:
         """Yield each frame with its faces, best first, until the end or Ctrl-C.

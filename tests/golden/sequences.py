@@ -11,12 +11,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
 import numpy as np
 
+from benchmarks.crossings import compose
 from sdkgen.backends.base import Backend
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.detection import pipeline, preprocess
@@ -66,6 +68,11 @@ def _crossing() -> Iterator[Bytes]:
     """One head passes behind another."""
     for one in path(16, Placed(100, 180, 160), Placed(400, 180, 160)):
         yield frame([one, Placed(250, 180, 160, mirrored=True)])
+
+
+def _hidden() -> Iterator[Bytes]:
+    """One person passes behind another; the hidden one's landmarks slide onto the other's face."""
+    return (picture for picture, _ in islice(compose("pass", 4), 14, 38))
 
 
 def _occluded(covered: Sequence[int], count: int) -> Iterator[Bytes]:
@@ -136,6 +143,7 @@ CASES = (
     SequenceCase("mirrored", _moved(8, Placed(200, 170, mirrored=True), Placed(260, 190, 180, -20, mirrored=True))),
     SequenceCase("enter-and-leave", _enter_and_leave),
     SequenceCase("crossing", _crossing, maximum_faces=2),
+    SequenceCase("hidden", _hidden, maximum_faces=2),
     SequenceCase("occluded", lambda: _occluded((4, 5, 6), 10)),
     SequenceCase("size-change", _size_change),
     SequenceCase(

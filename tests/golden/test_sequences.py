@@ -13,7 +13,7 @@ import pytest
 
 from sdkgen.detection.types import Roi
 from sdkgen.spec.model import RoiSpec
-from sdkgen.tracking import landmarks, smoothing, tracker
+from sdkgen.tracking import association, landmarks, smoothing, tracker
 from tests.golden import sequences
 from tests.golden.generate import FOLDER, SEQUENCES
 from tests.golden.sequences import Recorded
@@ -95,7 +95,9 @@ FAULTS: dict[str, tuple[str, Any, str, Any]] = {
         type("Turned", (), {**vars(math), "sin": staticmethod(lambda angle: -math.sin(angle))}),
     ),
     "regions outside that are looked at": ("roi-outside", landmarks, "reaches", lambda *_: True),
-    "no association": ("crossing", tracker, "similarity", lambda *_: 0.0),
+    "two tracks on one face": ("hidden", association, "similarity", lambda *_: 0.0),
+    "a new track on a face that has one": ("hidden", tracker, "similarity", lambda *_: 0.0),
+    "a face that stays with the first who has it": ("hidden", association, "distance", lambda *_: 0.0),
     "one track for all faces": ("three-faces-two-wanted", tracker, "similarity", lambda *_: 1.0),
     "a filter that lags": ("smoothed", smoothing, "_share", lambda cutoff, _: 0.5 * np.ones_like(cutoff)),
     "infinite landmarks that pass": (
@@ -127,6 +129,8 @@ def test_the_cases_hold_what_they_are_named_for() -> None:
     assert not frames["enter-and-leave"][-1]["faces"]
     assert lost["enter-and-leave"] == [1]
     assert lost["crossing"]
+    assert lost["hidden"] == [1]
+    assert [face["track"] for face in frames["hidden"][-1]["faces"]] == [2, 3]
     assert lost["occluded"] == [1]
     assert lost["size-change"] == [1, 2]
     assert lost["nan-landmarks"] == [1, 2, 3]

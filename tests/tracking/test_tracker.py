@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from benchmarks.crossings import compose, match
 from sdkgen.backends.base import Backend
 from sdkgen.backends.litert import LiteRtBackend
 from sdkgen.detection.pipeline import detect
@@ -139,6 +140,16 @@ def test_two_tracks_never_hold_one_face(detector: Counting, landmarker: Counting
     assert any(f.lost for f in frames)
     tracks = [face.track for f in frames for face in f.faces]
     assert max(tracks) >= 3
+
+
+def test_a_number_stays_with_its_person(detector: Counting, landmarker: Counting) -> None:
+    """People pass each other: the hidden one's number is lost, not the number of the one in front."""
+    owners: dict[int, int] = {}
+    tracker = FaceTracker((FRONT, detector), (LANDMARK, landmarker), maximum_faces=2)
+    for index, (picture, people) in enumerate(compose("pass", 4)):
+        for number, person in match(tracker.update(picture, index / RATE).faces, people).items():
+            assert owners.setdefault(number, person) == person, f"frame {index}"
+    assert sorted(owners) == [1, 2, 3]
 
 
 def test_more_faces_than_asked_for(detector: Counting, landmarker: Counting) -> None:

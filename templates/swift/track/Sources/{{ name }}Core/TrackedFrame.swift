@@ -11,6 +11,7 @@ public struct TrackedFace: Sendable, Equatable {
     }
 
     /// A number that stays the same while the face stays in sight, and is not given again until the tracker is reset.
+    /// Where faces hide each other it can pass to another person's.
     public let track: Int
     /// How many frames the track has lasted; 1 in its first.
     public let age: Int

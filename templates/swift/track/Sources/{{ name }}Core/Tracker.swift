@@ -11,15 +11,20 @@ package struct Tracker: Sendable {
         let score: Float
         /// Where to look for the face.
         var region: RotatedRect
-        /// Which filter smooths the face.
-        var filter: Int?
+        /// Which memory is the face's.
+        var memory: Int?
+    }
+
+    /// What is known of a track's face, in memory allocated once.
+    private struct Memory: Sendable {
+        var motion: Motion
+        var filter: OneEuroFilter?
     }
 
     /// A track's face in the current frame.
-    private struct Sighting: Sendable {
+    private struct Found: Sendable {
         let track: Track
-        var landmarks: Landmarks
-        let nextRegion: RotatedRect
+        var sighting: Sighting
     }
 
     private let specification: LandmarkSpecification
@@ -31,9 +36,9 @@ package struct Tracker: Sendable {
     private var imageSize: (width: Int, height: Int)?
     private var candidates: [Track] = []
     private var refusals: Refusals
-    private var sightings: [Sighting] = []
-    private var filters: [OneEuroFilter] = []
-    private var unusedFilters: [Int] = []
+    private var found: [Found] = []
+    private var memories: [Memory] = []
+    private var unusedMemories: [Int] = []
 
     /// How many frames there were.
     package private(set) var frames = 0
@@ -71,7 +76,7 @@ package struct Tracker: Sendable {
         let isNewSize = imageSize.map { $0 != (width, height) } ?? false
         var lost: [Int] = []
         candidates.removeAll(keepingCapacity: true)
-        sightings.removeAll(keepingCapacity: true)
+        found.removeAll(keepingCapacity: true)
         let followed = isNewSize ? [] : tracks
         if isNewSize {
             for track in tracks { lost.append(track.number) }
@@ -82,10 +87,7 @@ package struct Tracker: Sendable {
             detectorRuns += 1
             addCandidates(from: try detect(), besides: followed, isNewSize: isNewSize)
         }
-        for track in followed
-        where try !follow(track, width: width, height: height, findLandmarks) {
-            lost.append(track.number)
-        }
+        lost += try follow(followed, width: width, height: height, seconds: seconds, findLandmarks)
         let refused = try beginTracks(free, width: width, height: height, findLandmarks)
         if isNewSize { refusals.clear() }
         if detectorRan {
@@ -123,60 +125,95 @@ package struct Tracker: Sendable {
         for track in candidates.prefix(min(free, candidates.count) + specification.extraCandidates) {
             if tried - refused.count == free { break }
             tried += 1
-            if try !follow(track, width: width, height: height, findLandmarks) { refused.append(track.region) }
+            let sighting = try look(in: track.region, width: width, height: height, findLandmarks)
+            if let sighting, !isTaken(sighting) {
+                found.append(Found(track: track, sighting: sighting))
+            } else {
+                refused.append(track.region)
+            }
         }
         return (refused, tried)
     }
 
-    /// Runs the landmark model on the track's region; returns whether its face is there, and no other track's.
+    /// Runs the landmark model on each track's region and takes note of the faces; returns the numbers of tracks without.
     private mutating func follow(
-        _ track: Track, width: Int, height: Int, _ findLandmarks: (RotatedRect) throws -> Landmarks?
-    ) throws -> Bool {
-        guard track.region.reaches(imageWidth: width, imageHeight: height),
-            let landmarks = try findLandmarks(track.region)
-        else { return false }
-        return add(track, landmarks)
-    }
-
-    /// Takes note of a face, unless another track has it already; returns whether it did.
-    private mutating func add(_ track: Track, _ landmarks: Landmarks) -> Bool {
-        let next = RotatedRect(around: landmarks.points, specification.region)
-        guard !sightings.contains(where: { next.similarity(to: $0.nextRegion) > specification.associationIoU }) else {
-            return false
+        _ followed: [Track], width: Int, height: Int, seconds: Double,
+        _ findLandmarks: (RotatedRect) throws -> Landmarks?
+    ) throws -> [Int] {
+        var sightings: [Sighting] = []
+        sightings.reserveCapacity(followed.count)
+        for track in followed {
+            if let sighting = try look(in: track.region, width: width, height: height, findLandmarks) {
+                sightings.append(sighting)
+            }
         }
-        sightings.append(Sighting(track: track, landmarks: landmarks, nextRegion: next))
-        return true
+        var lost: [Int] = []
+        for (track, index) in zip(followed, associate(sightings, followed, seconds)) {
+            if let index {
+                found.append(Found(track: track, sighting: sightings[index]))
+            } else {
+                lost.append(track.number)
+            }
+        }
+        return lost
     }
 
-    /// Makes the sightings the tracks of the next frame, and returns their faces.
+    /// Returns which of the sightings is each track's face.
+    private func associate(_ sightings: [Sighting], _ followed: [Track], _ seconds: Double) -> [Int?] {
+        if followed.count == 1 { return [sightings.isEmpty ? nil : 0] }
+        let distances = sightings.map { sighting in
+            followed.map { track in
+                // Every track that has been in a frame has one.
+                track.memory.map { memories[$0].motion.distance(to: sighting.landmarks.points, seconds: seconds) } ?? 0
+            }
+        }
+        return Association.associate(
+            sightings, distances, tracks: followed.count, iou: specification.associationIoU)
+    }
+
+    /// Runs the landmark model on a region; nil where no face is there.
+    private func look(
+        in region: RotatedRect, width: Int, height: Int, _ findLandmarks: (RotatedRect) throws -> Landmarks?
+    ) throws -> Sighting? {
+        guard region.reaches(imageWidth: width, imageHeight: height) else { return nil }
+        return try findLandmarks(region).map { Sighting($0, in: region, specification.region) }
+    }
+
+    private func isTaken(_ sighting: Sighting) -> Bool {
+        found.contains {
+            sighting.nextRegion.similarity(to: $0.sighting.nextRegion) > specification.associationIoU
+        }
+    }
+
+    /// Makes the faces the tracks of the next frame, and returns them.
     private mutating func commit(_ seconds: Double, _ size: CGSize) -> [TrackedFace] {
-        releaseFilters()
+        releaseMemories()
         tracks.removeAll(keepingCapacity: true)
         var faces: [TrackedFace] = []
-        faces.reserveCapacity(sightings.count)
-        for index in sightings.indices {
-            var track = sightings[index].track
-            let crop = track.region
+        faces.reserveCapacity(found.count)
+        for index in found.indices {
+            var track = found[index].track
             if track.age == 0 {
                 track.number = nextNumber
                 nextNumber += 1
             }
             track.age += 1
-            track.region = sightings[index].nextRegion
-            if let smoothing {
-                let filter = track.filter ?? takeFilter(smoothing)
-                track.filter = filter
-                let size = UprightBox(around: sightings[index].landmarks.points).longerSide
-                filters[filter].smooth(&sightings[index].landmarks.points, size: size, seconds: seconds)
-            }
+            track.region = found[index].sighting.nextRegion
+            let memory = track.memory ?? takeMemory()
+            track.memory = memory
+            memories[memory].motion.update(found[index].sighting.landmarks.points, seconds: seconds)
+            let side = UprightBox(around: found[index].sighting.landmarks.points).longerSide
+            memories[memory].filter?.smooth(
+                &found[index].sighting.landmarks.points, size: side, seconds: seconds)
             tracks.append(track)
+            let sighting = found[index].sighting
             faces.append(
                 TrackedFace(
                     track: track.number,
                     age: track.age,
                     state: track.age == 1 ? .detected : .tracked,
-                    presence: sightings[index].landmarks.presence,
-                    face: face(track, sightings[index].landmarks.points, crop, size)
+                    presence: sighting.landmarks.presence,
+                    face: face(track, sighting.landmarks.points, sighting.crop, size)
                 ))
         }
         return faces
@@ -213,20 +250,23 @@ package struct Tracker: Sendable {
         )
     }
 
-    /// Gives back the filters of tracks that are not among the sightings.
-    private mutating func releaseFilters() {
+    /// Gives back the memories of tracks whose faces were not found.
+    private mutating func releaseMemories() {
         for track in tracks {
-            guard let filter = track.filter else { continue }
-            if !sightings.contains(where: { $0.track.number == track.number }) { unusedFilters.append(filter) }
+            guard let memory = track.memory else { continue }
+            if !found.contains(where: { $0.track.number == track.number }) { unusedMemories.append(memory) }
         }
     }
 
-    private mutating func takeFilter(_ smoothing: Smoothing) -> Int {
-        if let filter = unusedFilters.popLast() {
-            filters[filter].reset()
-            return filter
+    private mutating func takeMemory() -> Int {
+        if let memory = unusedMemories.popLast() {
+            memories[memory].motion.reset()
+            memories[memory].filter?.reset()
+            return memory
         }
-        filters.append(OneEuroFilter(smoothing, count: specification.count))
-        return filters.count - 1
+        let count = specification.count
+        memories.append(
+            Memory(motion: Motion(count: count), filter: smoothing.map { OneEuroFilter($0, count: count) }))
+        return memories.count - 1
     }
 }
