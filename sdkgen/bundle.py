@@ -14,7 +14,8 @@ from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
 from sdkgen.errors import ConvertError, OutputError
 from sdkgen.files import whole_folder
-from sdkgen.render import aar, manifest, maven, selftest
+from sdkgen.render import aar, kotlin, manifest, maven, selftest
+from sdkgen.render.apk_size import ApkBytes
 from sdkgen.render.check import check_start
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
@@ -28,10 +29,10 @@ FORMATS: dict[Target, Format] = {"ios": "coreml", "android": "tflite", "onnx": "
 RENDERERS: dict[Target, str] = {"ios": "swift", "android": "kotlin", "onnx": "onnx"}
 RUNTIMES: dict[Target, tuple[str, ...]] = {
     "ios": ("coreml",),
-    "android": ("litert", "tflite"),
+    "android": ("litert", "tflite", "play-services"),
     "onnx": ("onnxruntime",),
 }
-DELEGATES = {"litert": "ML Drift", "tflite": "legacy delegate"}
+DELEGATES = {"litert": "ML Drift", "tflite": "legacy delegate", "play-services": "ML Drift"}
 """The GPU delegate of each runtime on Android, by its name in a lint report."""
 LADDERS: dict[tuple[Target, Precision], tuple[Precision, ...]] = {("ios", "fp16"): ("fp16", "fp32")}
 """What an SDK ships beside the precision asked for, to step down to where a phone computes wrongly in half."""
@@ -93,7 +94,8 @@ def build(request: Request) -> manifest.Manifest:
             packed = work / f"{request.name}.aar"
             parts = aar.make_aar(context, work, packed)
             maven.write_repository(context, work, packed, work / "maven")
-        made = _manifest(request, context, records, parts)
+        apk = kotlin.size_of(context, work) if request.target == "android" else None
+        made = _manifest(request, context, records, parts, apk)
         manifest.write(made, work)
     return made
 
@@ -218,7 +220,11 @@ def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple
 
 
 def _manifest(
-    request: Request, context: SdkContext, artifacts: tuple[ArtifactRecord, ...], parts: dict[str, int] | None
+    request: Request,
+    context: SdkContext,
+    artifacts: tuple[ArtifactRecord, ...],
+    parts: dict[str, int] | None,
+    apk: ApkBytes | None,
 ) -> manifest.Manifest:
     return manifest.Manifest(
         name=context.name,
@@ -235,5 +241,6 @@ def _manifest(
         weights_bits=request.weights_bits,
         artifacts=artifacts,
         tools=context.tools,
+        apk_bytes=apk,
         parts=parts,
     )

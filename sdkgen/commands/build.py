@@ -37,7 +37,7 @@ def build(
     input_type: InputType = typer.Option("float", "--input", help="Android: what the model takes; see docs/graphs.md."),
     variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
     tuned: Path | None = typer.Option(None, "--tuned", metavar="FILE", help="Android: what sdkgen tune chose."),
-    runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default) or tflite."),
+    runtime: str | None = typer.Option(None, "--runtime", help="Android: litert (default), tflite or play-services."),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
     package: str = typer.Option(DEFAULT_PACKAGE, "--package", help="The reverse-domain name of the package."),
     weights: Path | None = typer.Option(None, "--weights", help="Take the weights from this .tflite file."),

@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from sdkgen.artifact import ArtifactRecord, Record
 from sdkgen.formats import Pipeline
+from sdkgen.render.apk_size import ApkBytes
 
 NAME = "manifest.json"
 
@@ -17,7 +18,8 @@ NAME = "manifest.json"
 class Manifest(Record):
     """The content of manifest.json: what decides the bundle's bytes, and the artifacts in it.
 
-    ``parts`` gives the bytes of each file of a packed archive, where there is one.
+    ``parts`` gives the bytes of each file of a packed archive, where there is one; ``apk_bytes`` what an Android SDK
+    adds to an app.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -36,6 +38,7 @@ class Manifest(Record):
     weights_bits: int | None = None
     artifacts: tuple[ArtifactRecord, ...]
     tools: dict[str, str]
+    apk_bytes: ApkBytes | None = None
     parts: dict[str, int] | None = None
 
 
