@@ -14,7 +14,8 @@ from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
 from sdkgen.errors import ConvertError, OutputError
 from sdkgen.files import whole_folder
-from sdkgen.render import aar, manifest, maven, selftest
+from sdkgen.render import aar, kotlin, manifest, maven, selftest
+from sdkgen.render.apk_size import ApkBytes
 from sdkgen.render.check import check_start
 from sdkgen.render.context import SdkContext
 from sdkgen.render.environment import render_tree
@@ -27,12 +28,12 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 RENDERERS: dict[Target, str] = {"ios": "swift", "android": "kotlin", "onnx": "onnx"}
 RUNTIMES: dict[Target, dict[str, tuple[Format, ...]]] = {
     "ios": {"coreml": ("coreml",), "coreai": ("coreai",), "both": ("coreai", "coreml")},
-    "android": {"litert": ("tflite",), "tflite": ("tflite",)},
+    "android": {"litert": ("tflite",), "tflite": ("tflite",), "play-services": ("tflite",)},
     "onnx": {"onnxruntime": ("onnx",)},
 }
 """The runtimes of each target, the default first, and the formats that an SDK for it ships, in its ladder's order."""
 
-DELEGATES = {"litert": "ML Drift", "tflite": "legacy delegate"}
+DELEGATES = {"litert": "ML Drift", "tflite": "legacy delegate", "play-services": "ML Drift"}
 """The GPU delegate of each runtime on Android, by its name in a lint report."""
 LADDERS: dict[tuple[Target, Precision], tuple[Precision, ...]] = {("ios", "fp16"): ("fp16", "fp32")}
 """What an SDK ships beside the precision asked for, to step down to where a phone computes wrongly in half."""
@@ -104,7 +105,8 @@ def build(request: Request) -> manifest.Manifest:
             packed = work / f"{request.name}.aar"
             parts = aar.make_aar(context, work, packed)
             maven.write_repository(context, work, packed, work / "maven")
-        made = _manifest(request, context, records, parts)
+        apk = kotlin.size_of(context, work) if request.target == "android" else None
+        made = _manifest(request, context, records, parts, apk)
         manifest.write(made, work)
     return made
 
@@ -233,7 +235,11 @@ def _context(request: Request, detector: tuple[Artifact, ...], landmarker: tuple
 
 
 def _manifest(
-    request: Request, context: SdkContext, artifacts: tuple[ArtifactRecord, ...], parts: dict[str, int] | None
+    request: Request,
+    context: SdkContext,
+    artifacts: tuple[ArtifactRecord, ...],
+    parts: dict[str, int] | None,
+    apk: ApkBytes | None,
 ) -> manifest.Manifest:
     return manifest.Manifest(
         name=context.name,
@@ -251,5 +257,6 @@ def _manifest(
         artifacts=artifacts,
         tools=context.tools,
         requires={form: manifest.REQUIREMENTS[form] for form in request.formats} if request.target == "ios" else None,
+        apk_bytes=apk,
         parts=parts,
     )

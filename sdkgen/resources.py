@@ -1,4 +1,7 @@
-"""Finds models/, templates/, devices/ and the licence: at the top of a checkout, or inside the installed wheel."""
+"""Finds models/, templates/, devices/, what bundles bring of tests/, and the licence.
+
+They are at the top of a checkout, or inside the installed wheel.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def path(name: str) -> Path:
-    """Return the place of the data folder or file ``name``: "models", "templates", "devices", "LICENSE".
+    """Return the place of the data folder or file ``name``, such as "models", "templates", "tests/golden", "LICENSE".
 
     Raises ``SdkgenError`` if this installation lacks it.
     """

@@ -40,6 +40,10 @@ def test_a_bundle_is_whole_and_true(run: Run, tmp_path: Path, target: str) -> No
     assert "Google LLC" in (tmp_path / "out" / "NOTICE").read_text()
     assert (tmp_path / "out" / "README.md").read_text().startswith("# ")
     assert sorted(p.name for p in tmp_path.iterdir()) == ["out"]
+    assets = tmp_path / "out" / "detector" / "src" / "main" / "assets"
+    own = sum(file.stat().st_size for file in assets.rglob("*") if file.is_file())
+    assert manifest.get("apk_bytes", {}).get("assets", 0) == own
+    assert ("apk_bytes" in manifest) == (own > 0) == (target == "android")
 
 
 @pytest.mark.parametrize(

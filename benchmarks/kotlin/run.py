@@ -20,8 +20,9 @@ from typing import Any
 from sdkgen import resources
 from sdkgen.convert import convert
 from sdkgen.render import kotlin
+from sdkgen.render.kotlin_tests import PACKAGE
 from sdkgen.spec.registry import LANDMARKER, load_model
-from tests.kotlin.variants import PACKAGE, context_of
+from tests.kotlin.variants import context_of
 
 HERE = Path(__file__).parent
 

@@ -38,7 +38,7 @@ def build(
     variant: str | None = typer.Option(None, "--variant", help="Android: the shape of the graph; see docs/graphs.md."),
     tuned: Path | None = typer.Option(None, "--tuned", metavar="FILE", help="Android: what sdkgen tune chose."),
     runtime: str | None = typer.Option(
-        None, "--runtime", help="Android: litert or tflite. iOS: coreml, coreai or both."
+        None, "--runtime", help="Android: litert, tflite or play-services. iOS: coreml, coreai or both."
     ),
     name: str = typer.Option(DEFAULT_NAME, "--name", help="The product: a Swift module, a Gradle project."),
     package: str = typer.Option(DEFAULT_PACKAGE, "--package", help="The reverse-domain name of the package."),

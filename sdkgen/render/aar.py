@@ -1,9 +1,10 @@
 """Packs the library of an Android bundle as an .aar, without the Android Gradle plugin.
 
-An .aar is a zip of AndroidManifest.xml, classes.jar, R.txt, proguard.txt and assets/. The classes are compiled with the
-Kotlin compiler, which Maven fetches, against an installed Android SDK where there is one (``ANDROID_HOME``), otherwise
-against the framework classes that Robolectric publishes; and against TensorFlow Lite's own classes, which LiteRT 1.4
-has too, or declarations of LiteRT's, which are on no repository that Maven knows. Neither is packed.
+An .aar is a zip of AndroidManifest.xml, classes.jar, R.txt, proguard.txt, baseline-prof.txt and assets/. The
+classes are compiled with the Kotlin compiler, which Maven fetches, against an installed Android SDK where there is one
+(``ANDROID_HOME``), otherwise against the framework classes that Robolectric publishes; and against TensorFlow Lite's
+own classes, which LiteRT 1.4 has too, or declarations of LiteRT's, which are on no repository that Maven knows. Neither
+is packed.
 """
 
 from __future__ import annotations
@@ -55,6 +56,7 @@ def make_aar(context: SdkContext, bundle: Path, out: Path) -> dict[str, int]:
         (work / "R.txt").write_bytes(b"")
         parts = {name: work / name for name in ("AndroidManifest.xml", "R.txt", "classes.jar")}
         parts["proguard.txt"] = bundle / LIBRARY / "consumer-rules.pro"
+        parts["baseline-prof.txt"] = bundle / LIBRARY / "src" / "main" / "baseline-prof.txt"
         for asset in files_below(bundle / ASSETS):
             parts[f"assets/{asset.relative_to(bundle / ASSETS).as_posix()}"] = asset
         with whole_file(out) as target:
@@ -86,7 +88,7 @@ def _sources(bundle: Path) -> Path:
 
 def _runtime_jars(maven: str, context: SdkContext, work: Path) -> list[Path]:
     """Return what declares the runtime's classes."""
-    if context.runtime == "litert":
+    if context.runtime != "tflite":
         stubs = resources.path("templates") / "kotlin" / "aar" / "stubs"
         classes = compile_sources(work / "stubs", "stubs", stubs)
         jar = work / "stubs.jar"

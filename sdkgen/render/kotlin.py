@@ -15,10 +15,12 @@ from typing import Any
 from sdkgen import resources
 from sdkgen.artifact import Artifact, ArtifactRecord
 from sdkgen.errors import UsageError
-from sdkgen.files import sha256_bytes
+from sdkgen.files import files_below, sha256_bytes
 from sdkgen.render import selftest
+from sdkgen.render.apk_size import ApkBytes, apk_bytes, phrases
 from sdkgen.render.context import SdkContext, output_widths
 from sdkgen.render.environment import render_tree
+from sdkgen.render.kotlin_tests import folders_for, write_tests
 from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import LANDMARKER, load_model
 
@@ -39,6 +41,8 @@ VERSIONS = {
     "coroutines_floor": "1.9.0",
     "coroutines": "1.11.0",
     "litert": "2.3.0",
+    # The first with CompiledModel.
+    "play_services_litert": "17.0.0",
     # The last with the Interpreter and its GPU delegate, and linked for pages of 16 KB.
     "tensorflow_lite": "1.4.2",
     # The same classes on Maven Central, which the sources are compiled against.
@@ -54,15 +58,27 @@ VERSIONS = {
     "activity": "1.13.0",
     "lifecycle": "2.11.0",
     "camera": "1.6.2",
+    "compose_bom": "2026.04.01",
+    # What the bundle's own unit tests need.
+    "junit": "4.13.2",
+    "robolectric": "4.17",
+    "gson": "2.13.2",
+    "dokka": "2.2.0",
 }
 """The libraries that the sources are compiled against, and the Android versions that they run on."""
 
 _LITERT = "com.google.ai.edge.litert"
 _RUNTIME_ARTIFACTS = {
-    "litert": (("litert", "litert"), ("litert-gpu", "litert")),
+    "litert": (_LITERT, ("litert", "litert-gpu"), "litert"),
     # The last holds GpuDelegateFactory.Options, which the GPU artifact needs at run time and does not ask for.
-    "tflite": tuple((name, "tensorflow_lite") for name in ("litert", "litert-api", "litert-gpu", "litert-gpu-api")),
+    "tflite": (_LITERT, ("litert", "litert-api", "litert-gpu", "litert-gpu-api"), "tensorflow_lite"),
+    # Brings litert-api, which has the classes.
+    "play-services": ("com.google.android.gms", ("play-services-litert",), "play_services_litert"),
 }
+"""The group of each runtime's artifacts, their names, and which of the versions is theirs."""
+
+_TREES = {"litert": ("litert",), "tflite": ("tflite",), "play-services": ("litert", "play-services")}
+"""The templates of each runtime's engine."""
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 _PART = re.compile(r"[a-z][a-z0-9_]*")
@@ -123,7 +139,7 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tup
     values = values_of(context, detector.record, golden)
     shipped = [values["model"]["asset"]]
     assets = {values["selftest"]["asset"]: golden}
-    trees = ["bundle", context.runtime]
+    trees = ["bundle", *_TREES[context.runtime], f"api/{context.pipeline}"]
     if context.landmarker is not None:
         (landmarks,) = others
         golden = selftest.landmarks(context.landmarker)
@@ -131,23 +147,30 @@ def render(context: SdkContext, artifacts: Sequence[Artifact], out: Path) -> tup
         shipped.append(values["landmarks"]["asset"])
         assets[values["landmarks"]["selftest"]["asset"]] = golden
         trees.append("track")
-    templates = resources.path("templates") / "kotlin"
-    for tree in trees:
-        render_tree(templates / tree, out, values)
     folder = out / ASSETS
     (folder / shipped[0]).parent.mkdir(parents=True)
     for artifact, name in zip(artifacts, shipped, strict=True):
         shutil.copyfile(artifact.path, folder / name)
     for name, content in assets.items():
         (folder / name).write_bytes(content)
+    values["apk_size"] = phrases(size_of(context, out))
+    values["has_tests"] = bool(folders_for(context))
+    templates = resources.path("templates") / "kotlin"
+    for tree in trees:
+        render_tree(templates / tree, out, values)
+    write_tests(context, out / LIBRARY)
     return tuple((ASSETS / name).as_posix() for name in shipped)
+
+
+def size_of(context: SdkContext, bundle: Path) -> ApkBytes:
+    """Return what the SDK in ``bundle`` adds to an app."""
+    return apk_bytes(context.runtime, sum(file.stat().st_size for file in files_below(bundle / ASSETS)))
 
 
 def runtime_artifacts(runtime: str) -> list[dict[str, str]]:
     """Return the Maven coordinates of what a bundle's ``runtime`` consists of."""
-    return [
-        {"group": _LITERT, "name": name, "version": VERSIONS[version]} for name, version in _RUNTIME_ARTIFACTS[runtime]
-    ]
+    group, names, version = _RUNTIME_ARTIFACTS[runtime]
+    return [{"group": group, "name": name, "version": VERSIONS[version]} for name in names]
 
 
 def values_of(context: SdkContext, record: ArtifactRecord, golden: bytes) -> dict[str, Any]:

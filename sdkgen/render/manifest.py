@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError
 
 from sdkgen.artifact import ArtifactRecord, Record
 from sdkgen.formats import Format, Pipeline
+from sdkgen.render.apk_size import ApkBytes
 
 NAME = "manifest.json"
 
@@ -24,8 +25,8 @@ class Requirement(Record):
 class Manifest(Record):
     """The content of manifest.json: what decides the bundle's bytes, and the artifacts in it.
 
-    ``requires`` tells of each of Apple's formats where it runs.
-    ``parts`` gives the bytes of each file of a packed archive, where there is one.
+    ``requires`` tells of each of Apple's formats where it runs; ``parts`` gives the bytes of each file of a packed
+    archive, where there is one; ``apk_bytes`` what an Android SDK adds to an app.
     """
 
     schema_version: Literal[1] = Field(default=1, alias="schema")
@@ -45,6 +46,7 @@ class Manifest(Record):
     artifacts: tuple[ArtifactRecord, ...]
     tools: dict[str, str]
     requires: dict[Format, Requirement] | None = None
+    apk_bytes: ApkBytes | None = None
     parts: dict[str, int] | None = None
 
 

@@ -1,56 +1,49 @@
-"""The public interface of the compiled library, as text: what a release must not change by accident.
+"""The public interface of the compiled libraries, as the bundle ships it: what a release must not change by accident.
 
-``python -m tests.kotlin.api CLASSES SOURCES`` writes the committed ones anew: ``api.txt``, and ``api-track.txt`` for a
-library that tracks.
+``python -m tests.kotlin.api`` writes the templates of the dumps anew from what was compiled last.
 """
 
 from __future__ import annotations
 
 import re
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.kotlin.variants import PACKAGE, TRACK_PACKAGE
+from sdkgen import resources
+from sdkgen.render.kotlin_tests import PACKAGE
+from tests.kotlin.variants import TRACK_PACKAGE
 
-DUMPS = {
-    PACKAGE: Path(__file__).with_name("api.txt"),
-    TRACK_PACKAGE: Path(__file__).with_name("api-track.txt"),
-}
-"""The committed interface of the variant in each package."""
+HERE = Path(__file__).parent
+PIPELINES = {PACKAGE: "detect", TRACK_PACKAGE: "track"}
+MODULES = {"detector": "litert", "camera": "camera", "compose": "compose"}
+"""The harness's module that compiles each of the bundle's."""
 
-_PUBLIC = re.compile(r"^\s*public (?:[a-z]+ )*?(?:class|interface|object|companion object)\s*(\w*)", re.MULTILINE)
-_HIDDEN_CONSTRUCTOR = re.compile(r"class (\w+)(?: @\w+)? (?:internal|private) constructor")
-
-_OTHER = "    public constructor("
-
-_INTERNAL = re.compile(r"access\$|\$litert(\$default)?\(")
-"""Members that Kotlin mangles because they are internal to the module, or makes for nested classes."""
+_KEYPOINT_FIELDS = re.compile(r"(\tpublic static final field )\w+( L\{\{ package_path \}\}/Keypoint;\n)(?:\1\w+\2)*")
+_KEYPOINT_GETTERS = re.compile(r"(\tpublic final fun get)\w+( \(\)Landroid/graphics/PointF;\n)(?:\1\w+\2)+")
 
 
-def dump(classes: Path, sources: Path, package: str) -> str:
-    """Return the public classes of ``package`` with their public members, without what Kotlin calls internal.
+def dump(module: str, package: str, runtime: str = "litert") -> str:
+    """Return the interface of a ``module`` of the bundle in ``package``, as compiled by the harness."""
+    folder = runtime if module == "detector" else MODULES[module]
+    inner = package if module == "detector" else f"{package}.{module}"
+    classes = HERE / folder / "target" / "classes" / inner.replace(".", "/")
+    jars = ":".join(map(str, sorted((HERE / "archives" / "target" / "abi").glob("*.jar"))))
+    command = ["java", "-cp", jars, str(HERE / "ApiDump.java"), str(classes)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
-    ``classes`` and ``sources`` are the roots: the class files do not tell internal from public by themselves.
-    """
-    folder = Path(*package.split("."))
-    texts = [file.read_text() for file in sorted((sources / folder).glob("*.kt"))]
-    public = {name or "Companion" for text in texts for name in _PUBLIC.findall(text)}
-    # A class whose first constructor is hidden may have others that are not.
-    hidden = {name for text in texts if _OTHER not in text for name in _HIDDEN_CONSTRUCTOR.findall(text)}
-    files = sorted(file for file in (classes / folder).glob("*.class") if set(file.stem.split("$")) <= public)
-    listed = subprocess.run(["javap", "-public", *map(str, files)], capture_output=True, text=True, check=True).stdout
-    lines = []
-    for line in listed.splitlines():
-        constructor = re.match(r"\s+public (?:[\w.]+\.)?([\w$]+)\(", line)
-        if line.startswith("Compiled from") or _INTERNAL.search(line):
-            continue
-        if constructor and (constructor[1].split("$")[-1] in hidden or "DefaultConstructorMarker" in line):
-            continue
-        lines.append(line)
-    return "\n".join(lines) + "\n"
+
+def template(text: str, package: str) -> str:
+    """Return the template of a dump: for any package, and for whatever keypoints a model has."""
+    text = text.replace(package.replace(".", "/"), "{{ package_path }}")
+    loop = '{{% for keypoint in keypoint_properties | sort(attribute="constant") %}}\n{line}{{% endfor %}}\n'
+    text = _KEYPOINT_FIELDS.sub(lambda m: loop.format(line=f"{m[1]}{{{{ keypoint.constant }}}}{m[2]}"), text)
+    getter = "{{ keypoint.property[0] | upper }}{{ keypoint.property[1:] }}"
+    return _KEYPOINT_GETTERS.sub(lambda m: loop.format(line=f"{m[1]}{getter}{m[2]}"), text)
 
 
 if __name__ == "__main__":
-    for each, place in DUMPS.items():
-        place.write_text(dump(Path(sys.argv[1]), Path(sys.argv[2]), each))
+    for package, pipeline in PIPELINES.items():
+        for module in MODULES:
+            folder = resources.path("templates") / "kotlin" / "api" / pipeline / module / "api"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / f"{module}.api.j2").write_text(template(dump(module, package), package))

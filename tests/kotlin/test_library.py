@@ -10,9 +10,18 @@ from pathlib import Path
 import pytest
 
 from sdkgen.render.kotlin import VERSIONS
-from tests.kotlin import api
+from tests.kotlin import api, references
 from tests.kotlin.maven import HERE, found, maven
-from tests.kotlin.variants import LAYOUTS, MODELS, PACKAGE, RUNTIMES, TRACK_PACKAGE, package_of, render_all
+from tests.kotlin.variants import (
+    LAYOUTS,
+    MODELS,
+    PACKAGE,
+    PLAY_SERVICES,
+    RUNTIMES,
+    TRACK_PACKAGE,
+    package_of,
+    render_all,
+)
 from tests.toolchains import require
 
 pytestmark = [pytest.mark.kotlin, pytest.mark.slow]
@@ -58,7 +67,11 @@ def test_variant_that_tracks_was_among_what_was_compiled(built: Built, runtime: 
 
 def test_no_test_was_left_out(built: Built) -> None:
     assert built.done.returncode == 0
-    reports = [file for module in RUNTIMES for file in (HERE / module / "target" / "surefire-reports").glob("*.xml")]
+    reports = [
+        file
+        for module in (*RUNTIMES, PLAY_SERVICES, "camera")
+        for file in (HERE / module / "target" / "surefire-reports").glob("*.xml")
+    ]
     suites = [ET.parse(file).getroot() for file in reports]
     ran = {suite.get("name", ""): int(suite.get("tests", "0")) for suite in suites}
     assert all(suite.get("skipped") == "0" for suite in suites)
@@ -73,13 +86,32 @@ def test_no_test_was_left_out(built: Built) -> None:
     tracker = ("TrackerStartupTest", "TrackTest", "FrameCopyTest")
     assert sum(ran.get(f"{TRACK_PACKAGE}.{test}", 0) for test in tracker) >= 25
     assert ran.get(f"{PACKAGE}.TfLiteEngineTest", 0) >= 3
+    assert ran.get(f"{PACKAGE}.PlayServicesTest", 0) >= 2
+    camera = {f"{package}.camera.CameraFrameTest" for package in (PACKAGE, TRACK_PACKAGE)}
+    assert all(ran.get(test, 0) >= 8 for test in (*camera, f"{PACKAGE}.camera.FaceAnalyzerTest"))
 
 
-@pytest.mark.parametrize("package", api.DUMPS)
-def test_public_interface_is_the_committed_one(built: Built, package: str) -> None:
+@pytest.mark.parametrize("module", ["camera", "compose", "sample"])
+def test_what_is_used_of_camerax_is_there(built: Built, module: str) -> None:
     assert built.done.returncode == 0
-    found_api = api.dump(HERE / "litert" / "target" / "classes", built.variants / "litert" / "main", package)
-    assert found_api == api.DUMPS[package].read_text(), "if meant: python -m tests.kotlin.api CLASSES SOURCES"
+    classes = {str(file): file.read_bytes() for file in (HERE / module / "target" / "classes").rglob("*.class")}
+    assert any(b"androidx/camera" in content for content in classes.values())
+    assert references.missing(classes, "androidx/camera", HERE / "camerax-descriptors.txt") == []
+
+
+@pytest.mark.parametrize("module", api.MODULES)
+@pytest.mark.parametrize("package", api.PIPELINES)
+def test_public_interface_is_the_one_in_the_bundle(built: Built, package: str, module: str) -> None:
+    assert built.done.returncode == 0
+    shipped = built.variants / "api" / package / f"{module}.api"
+    assert api.dump(module, package) == shipped.read_text(), "if meant: python -m tests.kotlin.api"
+
+
+def test_public_interface_is_the_same_on_every_runtime(built: Built) -> None:
+    assert built.done.returncode == 0
+    shipped = (built.variants / "api" / PACKAGE / "detector.api").read_text()
+    for runtime in RUNTIMES[1:]:
+        assert api.dump("detector", PACKAGE, runtime) == shipped
 
 
 def test_harness_uses_the_versions_that_the_bundle_names() -> None:

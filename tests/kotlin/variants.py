@@ -1,9 +1,9 @@
 """Renders the Android library in every variant, each in a package of its own, so that one compiler run takes them all.
 
 ``python -m tests.kotlin.variants FOLDER`` writes, for each runtime, ``main/`` (the library's sources) and ``test/``
-(the golden tests, once a variant; the library's tests for the first variant, the tracker's for the first that tracks);
-the assets of the first runtime's variants; a photograph with the faces that the reference finds in it; and images one
-after the other with what ``sdkgen track`` makes of them.
+(the tests that the bundle brings, and those that need LiteRT for desktops); the modules around the library, and the
+dumps of their interface; the assets of the first runtime's variants; a photograph with the faces that the reference
+finds in it; and images one after the other with what ``sdkgen track`` makes of them.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from sdkgen.convert import convert
 from sdkgen.detection.pipeline import detect
 from sdkgen.render import kotlin
 from sdkgen.render.context import SdkContext
+from sdkgen.render.kotlin_tests import PACKAGE, copy_tests
 from sdkgen.spec.registry import LANDMARKER, load_model
 from tests.photographs import astronaut
 from tests.tracking.sequences import Placed, frame, path
@@ -33,16 +34,16 @@ from tests.tracking.sequences import Placed, frame, path
 MODELS = ("blazeface-front", "blazeface-back", "blazeface-full-range")
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 RUNTIMES = ("litert", "tflite")
-PACKAGE = "com.example.blazeface"
-"""The package that the test sources are written for: the default one, which the first variant keeps."""
+PLAY_SERVICES = "play-services"
+"""Differs from ``litert`` in where the environment comes from: the first variants are enough."""
 BYTES_PACKAGE = f"{PACKAGE}.bytes"
 TRACK_PACKAGE = f"{PACKAGE}.track"
 """The package of the first variant that tracks; the others' are below it."""
+TESTS = {PACKAGE: ("golden", "fakes", "library"), TRACK_PACKAGE: ("golden", "fakes", "track")}
+"""The tests of the bundle that run for the first variants; every other runs the golden ones only."""
 PHOTOGRAPH = "astronaut.png"
 EXPECTED = "expected.json"
 TRACKED = "tracked.json"
-
-_SOURCES = Path(__file__).parent / "src"
 
 
 def package_of(model: str, layout: Layout) -> str:
@@ -82,16 +83,15 @@ def render_all(target: Path) -> None:
         artifact = convert(load_model(model), "tflite", layout=layout)
         expected[artifact.record.sha256] = _faces(artifact)
         first = package_of(model, layout) == PACKAGE
-        tests = ("golden", "fakes", "library") if first else ("golden",)
-        _render(target, (artifact,), package_of(model, layout), tests)
+        _render(target, (artifact,), package_of(model, layout), ("desktop", "litert") if first else ("desktop",))
     artifact = convert(load_model(MODELS[0]), "tflite", input_type="bytes")
     expected[artifact.record.sha256] = _faces(artifact)
-    _render(target, (artifact,), BYTES_PACKAGE, ("golden",))
+    _render(target, (artifact,), BYTES_PACKAGE, ("desktop",))
     landmarks = convert(load_model(LANDMARKER), "tflite")
-    _render(target, (convert(load_model(MODELS[0]), "tflite"), landmarks), TRACK_PACKAGE, ("golden", "fakes", "track"))
+    _render(target, (convert(load_model(MODELS[0]), "tflite"), landmarks), TRACK_PACKAGE, ("desktop", "desktop-track"))
     for model, layout in itertools.product(MODELS[1:], LAYOUTS):
         package = package_of(model, layout).replace(PACKAGE, TRACK_PACKAGE)
-        _render(target, (convert(load_model(model), "tflite", layout=layout), landmarks), package, ("golden", "fakes"))
+        _render(target, (convert(load_model(model), "tflite", layout=layout), landmarks), package, ("desktop",))
     Image.fromarray(astronaut()).save(target / PHOTOGRAPH)
     (target / EXPECTED).write_text(json.dumps(expected))
     (target / TRACKED).write_text(_tracked(target / "images"))
@@ -99,7 +99,7 @@ def render_all(target: Path) -> None:
 
 def _render(target: Path, artifacts: tuple[Artifact, ...], package: str, tests: tuple[str, ...]) -> None:
     """Render a variant for every runtime, and put its tests beside the first runtime's."""
-    for runtime in RUNTIMES:
+    for runtime in (*RUNTIMES, *([PLAY_SERVICES] if package in TESTS else [])):
         with tempfile.TemporaryDirectory() as scratch:
             out = Path(scratch)
             kotlin.render(context_of(artifacts[0], runtime, package, *artifacts[1:]), artifacts, out)
@@ -107,14 +107,41 @@ def _render(target: Path, artifacts: tuple[Artifact, ...], package: str, tests: 
             shutil.copytree(main / "kotlin", target / runtime / "main", dirs_exist_ok=True)
             if runtime == RUNTIMES[0]:
                 shutil.copytree(main / "assets", target / "assets", dirs_exist_ok=True)
-                _copy_tests(tests, target / runtime / "test", package)
+                for folder in (*tests, *TESTS.get(package, ("golden",))):
+                    copy_tests(folder, target.joinpath(runtime, "test", *package.split(".")), package)
                 if package == TRACK_PACKAGE:
                     # What the benchmark looks at is tested with the library's own means.
                     (portrait,) = (out / "benchmark").rglob("Portrait.kt")
                     shutil.copyfile(portrait, target / runtime / "test" / portrait.name)
-                if package in (PACKAGE, TRACK_PACKAGE):
-                    for app in ("sample", "benchmark"):
-                        shutil.copytree(out / app / "src" / "main" / "kotlin", target / "apps", dirs_exist_ok=True)
+                if package in TESTS:
+                    _copy_apps(out, target, package)
+            if runtime == PLAY_SERVICES:
+                for app in ("sample", "benchmark"):
+                    shutil.copytree(
+                        out / app / "src" / "main" / "kotlin", target / runtime / "apps", dirs_exist_ok=True
+                    )
+                if package == PACKAGE:
+                    for folder in ("fakes", "play-services"):
+                        copy_tests(folder, target.joinpath(runtime, "test", *package.split(".")), package)
+
+
+def _copy_apps(bundle: Path, target: Path, package: str) -> None:
+    """Copy what stands around the library, each kind of module into a folder, and the tests of its camera module."""
+    for module, place in (
+        ("camera", "camera/main"),
+        ("compose", "compose/main"),
+        ("sample", "apps"),
+        ("benchmark", "apps"),
+    ):
+        shutil.copytree(bundle / module / "src" / "main" / "kotlin", target / place, dirs_exist_ok=True)
+    for dump in sorted(bundle.glob("*/api/*.api")):
+        place = target / "api" / package / dump.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(dump, place)
+    shutil.copytree(bundle / "camera" / "src" / "test" / "kotlin", target / "camera" / "test", dirs_exist_ok=True)
+    if package == PACKAGE:
+        for folder in ("fakes", "camera"):
+            copy_tests(folder, target.joinpath("camera", "test", *package.split(".")), package)
 
 
 def _tracked(folder: Path) -> str:
@@ -138,14 +165,6 @@ def _faces(artifact: Artifact) -> list[dict[str, Any]]:
     finally:
         backend.close()
     return [{"score": face.score, "box": face.box, "keypoints": face.keypoints.tolist()} for face in found]
-
-
-def _copy_tests(folders: tuple[str, ...], target: Path, package: str) -> None:
-    """Copy test sources, written for ``PACKAGE``, for a variant in ``package``."""
-    place = target / package.replace(".", "/")
-    place.mkdir(parents=True)
-    for file in (file for folder in folders for file in sorted((_SOURCES / folder).glob("*.kt"))):
-        (place / file.name).write_text(file.read_text().replace(f"package {PACKAGE}\n", f"package {package}\n", 1))
 
 
 if __name__ == "__main__":

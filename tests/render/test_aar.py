@@ -19,7 +19,8 @@ from sdkgen.errors import SdkgenError
 from sdkgen.files import sha256_bytes, sha256_path
 from sdkgen.render import aar, kotlin, maven, selftest
 from tests.conftest import Run
-from tests.kotlin import litert_api
+from tests.kotlin import references
+from tests.kotlin.litert_api import DESCRIPTORS, PACKAGE
 from tests.kotlin.maven import found
 from tests.render.test_kotlin import context_of, stand_in
 from tests.toolchains import require
@@ -68,7 +69,7 @@ def test_command_line_packs_both_models_of_a_tracker(run: Run, tmp_path: Path) -
 
 @pytest.mark.kotlin
 @pytest.mark.slow
-@pytest.mark.parametrize("runtime", ["litert", "tflite"])
+@pytest.mark.parametrize("runtime", ["litert", "tflite", "play-services"])
 def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str) -> None:
     require("kotlin", found(), "install a JDK (17 or later) and Maven")
     artifact = stand_in(tmp_path)
@@ -85,6 +86,7 @@ def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str
             "R.txt",
             "assets/com_example_blazeface/blazeface-front.tflite",
             "assets/com_example_blazeface/selftest.bin",
+            "baseline-prof.txt",
             "classes.jar",
             "proguard.txt",
         ]
@@ -101,7 +103,8 @@ def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str
         assert b"-keep" in archive.read("proguard.txt")
         jar = zipfile.ZipFile(io.BytesIO(archive.read("classes.jar")))
         classes = jar.namelist()
-    assert litert_api.missing({name: jar.read(name) for name in classes if name.endswith(".class")}) == []
+    read = {name: jar.read(name) for name in classes if name.endswith(".class")}
+    assert references.missing(read, PACKAGE, DESCRIPTORS) == []
     # What compilers older than the one used here can read.
     assert {metadata_version(jar.read(name)) for name in classes if name.endswith("FaceDetector.class")} == {(2, 2)}
     # No stand-ins, no runtime, nothing but the library's own package; no native code whose pages could be misaligned.
@@ -109,8 +112,9 @@ def test_archive_is_complete_and_holds_nothing_else(tmp_path: Path, runtime: str
     assert set(classes) - set(own) == {"META-INF/BlazeFace.kotlin_module"}
     for name in ("FaceDetector", "FaceDetectorOptions$Builder", "Face", "Frame", "Ladder", "Model"):
         assert f"com/example/blazeface/{name}.class" in own
-    engine = {"litert": "LiteRtEngine", "tflite": "TfLiteEngine"}
+    engine = {"litert": "LiteRtEngine", "tflite": "TfLiteEngine", "play-services": "LiteRtEngine"}
     assert f"com/example/blazeface/{engine[runtime]}.class" in own
+    assert ("com/example/blazeface/PlayServicesRuntime.class" in own) == (runtime == "play-services")
 
     if runtime != "litert":
         return
@@ -144,9 +148,8 @@ def test_references_that_the_real_runtime_lacks_are_found(tmp_path: Path) -> Non
     )
     subprocess.run(["javac", "-d", ".", "User.java", str(folder / "TensorBuffer.java")], cwd=tmp_path, check=True)
     # The name is right and the type is not; close() comes from the parent.
-    assert litert_api.missing({"User": (tmp_path / "User.class").read_bytes()}) == [
-        "com/google/ai/edge/litert/TensorBuffer readFloat:()[I"
-    ]
+    found_missing = references.missing({"User": (tmp_path / "User.class").read_bytes()}, PACKAGE, DESCRIPTORS)
+    assert found_missing == ["com/google/ai/edge/litert/TensorBuffer readFloat:()[I"]
 
 
 def test_repository_names_what_the_library_needs(tmp_path: Path) -> None:
@@ -175,6 +178,19 @@ def test_repository_names_what_the_library_needs(tmp_path: Path) -> None:
     }
     again = maven.write_repository(context, bundle, packed, tmp_path / "two")
     assert [sha256_path(again / name) for name in names] == [sha256_path(folder / name) for name in names]
+
+
+def test_what_apps_must_compile_against_is_compile_scope(tmp_path: Path) -> None:
+    artifact = stand_in(tmp_path)
+    context = context_of(artifact, "play-services")
+    bundle = tmp_path / "bundle"
+    kotlin.render(context, (artifact,), bundle)
+    packed = tmp_path / "x.aar"
+    packed.write_bytes(b"aar")
+    pom = (maven.write_repository(context, bundle, packed, tmp_path / "maven") / "detector-1.0.0.pom").read_text()
+    found_scope = re.search(r"<artifactId>play-services-litert</artifactId>.*?<scope>(\w+)</scope>", pom, re.DOTALL)
+    assert found_scope
+    assert found_scope[1] == "compile"
 
 
 def test_missing_tool_chain_is_said_with_the_remedy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,9 +20,10 @@ from sdkgen.spec.registry import LANDMARKER, load_model
 from sdkgen.weights.fetch import described
 
 GOLDEN = Path(__file__).parents[1] / "kotlin" / "golden-tree.json"
-"""sha256 of every file of the bundle around a stand-in model; python -m tests.render.test_kotlin writes it anew."""
+"""sha256 of every file of the bundle around a stand-in model, but for its unit tests, which are copies of sdkgen's own;
+python -m tests.render.test_kotlin writes it anew."""
 
-RUNTIMES = ("litert", "tflite")
+RUNTIMES = ("litert", "tflite", "play-services")
 PIPELINES = ("detect", "track")
 
 
@@ -91,9 +92,10 @@ def render(
 
 
 def tree(out: Path, runtime: str, pipeline: str) -> dict[str, str]:
-    """Return the hash of every file of a bundle."""
+    """Return the hash of every file of a bundle that is rendered."""
     bundle = render(out, runtime=runtime, pipeline=pipeline)
-    return {file.relative_to(bundle).as_posix(): sha256_path(file) for file in files_below(bundle)}
+    files = [file for file in files_below(bundle) if (bundle / "detector" / "src" / "test") not in file.parents]
+    return {file.relative_to(bundle).as_posix(): sha256_path(file) for file in files}
 
 
 @pytest.fixture(autouse=True)
@@ -145,9 +147,23 @@ def test_library_can_be_copied_without_the_project_around_it(tmp_path: Path) -> 
     assert re.search(r"languageVersion = KotlinVersion\.KOTLIN_2_2", build)
 
 
+def test_play_services_runtime_is_no_part_of_the_app(tmp_path: Path) -> None:
+    bundle = render(tmp_path, runtime="play-services")
+    build = (bundle / "detector" / "build.gradle.kts").read_text()
+    assert 'api("com.google.android.gms:play-services-litert:17.0.0")' in build
+    assert "com.google.ai.edge" not in build
+    for source in (bundle / "detector" / "src" / "main").rglob("*.kt"):
+        # What the library is compiled against can be checked; what Play services have cannot.
+        assert "import com.google.android.gms" not in source.read_text()
+    for app in ("sample", "benchmark"):
+        texts = [source.read_text() for source in (bundle / app).rglob("*.kt")]
+        assert any("PlayServicesRuntime.use(" in text for text in texts)
+    assert "none, with or without abiFilters" in (bundle / "README.md").read_text()
+
+
 @pytest.mark.parametrize("app", ["sample", "benchmark"])
 def test_apps_remove_the_permissions_that_litert_merges_in(tmp_path: Path, app: str) -> None:
-    for runtime, removed in (("litert", 2), ("tflite", 0)):
+    for runtime, removed in (("litert", 2), ("tflite", 0), ("play-services", 2)):
         manifest = render(tmp_path / runtime, runtime=runtime) / app / "src" / "main" / "AndroidManifest.xml"
         found = [
             permission.get("{http://schemas.android.com/apk/res/android}name", "")
@@ -156,6 +172,68 @@ def test_apps_remove_the_permissions_that_litert_merges_in(tmp_path: Path, app: 
         ]
         assert len(found) == removed
         assert all("FOREGROUND_SERVICE" in name for name in found)
+
+
+def test_every_source_names_its_licence(tmp_path: Path) -> None:
+    bundle = render(tmp_path, pipeline="track")
+    for file in (*bundle.rglob("*.kt"), *bundle.rglob("*.kts")):
+        assert file.read_text().startswith("// SPDX-License-Identifier: Apache-2.0\n"), file
+
+
+@pytest.mark.parametrize("pipeline", PIPELINES)
+def test_unit_tests_are_copies_in_the_package_of_the_sdk(tmp_path: Path, pipeline: str) -> None:
+    bundle = render(tmp_path, package="org.acme.faces", pipeline=pipeline)
+    tests = bundle / "detector" / "src" / "test"
+    names = {file.name for file in tests.rglob("*.kt")}
+    assert {"PostprocessorGoldenTest.kt", "PreprocessorGoldenTest.kt", "LiveStreamTest.kt", "FakeEngines.kt"} <= names
+    assert ("SequenceGoldenTest.kt" in names) == ("CropGoldenTest.kt" in names) == (pipeline == "track")
+    for file in tests.rglob("*.kt"):
+        assert file.parent == tests / "kotlin" / "org" / "acme" / "faces"
+        assert "package org.acme.faces\n" in file.read_text()
+        # What needs sdkgen or its harness stays behind.
+        assert not re.search(r"sdkgen|com\.example|DesktopEngines", file.read_text()), file
+    vectors = {file.relative_to(tests / "golden").parts[0] for file in files_below(tests / "golden")}
+    assert vectors == {"blazeface-front", "sequences"} if pipeline == "track" else {"blazeface-front"}
+    source = Path(__file__).parents[1] / "golden" / "blazeface-front"
+    copied = files_below(tests / "golden" / "blazeface-front")
+    assert [sha256_path(file) for file in copied] == [sha256_path(file) for file in files_below(source)]
+
+
+@pytest.mark.parametrize(("model", "layout"), [("blazeface-paper", "joined"), ("blazeface-front", "standard")])
+def test_unit_tests_that_would_not_hold_are_left_out(tmp_path: Path, model: str, layout: Layout) -> None:
+    tests = render(tmp_path, model=model, layout=layout) / "detector" / "src" / "test"
+    golden = {"PostprocessorGoldenTest.kt", "PreprocessorGoldenTest.kt"}
+    assert {file.name for file in tests.rglob("*Test.kt")} == (set() if model == "blazeface-paper" else golden)
+
+
+@pytest.mark.parametrize("module", ["detector", "camera", "compose"])
+def test_each_library_can_be_published_and_has_its_interface_beside_it(tmp_path: Path, module: str) -> None:
+    bundle = render(tmp_path, package="org.acme.faces")
+    script = (bundle / module / "build.gradle.kts").read_text()
+    assert 'groupId = "org.acme.faces"' in script
+    assert f'artifactId = "{module}"' in script
+    assert all(word in script for word in ("withSourcesJar()", "withJavadocJar()", "licenses {", 'name = "Apache-2.0"'))
+    interface = (bundle / module / "api" / f"{module}.api").read_text()
+    owner = "org/acme/faces/" if module == "detector" else f"org/acme/faces/{module}/"
+    assert f" {owner}" in interface
+    assert "com/example" not in interface
+
+
+def test_keypoints_of_the_interface_are_the_models(tmp_path: Path) -> None:
+    interface = (render(tmp_path) / "detector" / "api" / "detector.api").read_text()
+    for keypoint in load_model("blazeface-front").detector.keypoints:
+        assert f"field {keypoint.upper()} L" in interface
+    assert interface.count("()Landroid/graphics/PointF;") == len(load_model("blazeface-front").detector.keypoints)
+
+
+def test_readme_says_what_an_app_grows_by(tmp_path: Path) -> None:
+    readme = (render(tmp_path / "tflite", runtime="tflite") / "README.md").read_text()
+    assert "it is 22.3 MB with all four ABIs, 8.9 MB with abiFilters for phones" in readme
+    assert "5.4 MB with arm64-v8a alone" in readme
+    assert "tensorflow-lite-gpu 2.16.1 on Maven Central" in readme
+    litert = (render(tmp_path / "litert") / "README.md").read_text()
+    assert "has not measured" in litert
+    assert "all four ABIs" not in litert
 
 
 def test_catalogue_defines_every_alias_that_is_used(tmp_path: Path) -> None:
@@ -222,7 +300,7 @@ def test_a_bundle_that_detects_holds_nothing_of_the_tracker(tmp_path: Path, runt
     bundle = render(tmp_path, runtime=runtime)
     for file in files_below(bundle):
         assert "Track" not in file.name
-        if file.suffix not in (".tflite", ".bin"):
+        if file.suffix not in (".tflite", ".bin", ".f32", ".u8"):
             text = file.read_text()
             assert "FaceTracker" not in text, file
             assert "LandmarkModel" not in text, file

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package com.example.blazeface
 
 import android.content.Context
@@ -63,7 +64,7 @@ internal class FakeEngines(
 }
 
 internal object Fakes {
-    private val assets = File(System.getProperty("sdkgen.variants"), "assets")
+    private val assets = File(System.getProperty("assets", "src/main/assets"))
 
     val context: Context
         get() = RuntimeEnvironment.getApplication()

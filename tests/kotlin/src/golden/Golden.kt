@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package com.example.blazeface
 
 import com.google.gson.JsonObject
@@ -6,9 +7,9 @@ import java.io.File
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
 
-/** The golden vectors in a folder of tests/golden. */
+/** A folder of golden vectors: inputs, and what the reference makes of them. */
 internal open class GoldenFolder(name: String) {
-    private val folder = File(System.getProperty("sdkgen.golden"), name)
+    private val folder = File(System.getProperty("golden", "src/test/golden"), name)
 
     fun cases(kind: String): List<JsonObject> = folder.listFiles { file -> file.extension == "json" }.orEmpty().sorted()
         .map { JsonParser.parseString(it.readText()).asJsonObject }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package com.example.blazeface
 
 import android.graphics.Bitmap
@@ -11,6 +12,9 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 import org.robolectric.annotation.GraphicsMode
+
+/** As opposed to an image's own. */
+private typealias FramePlane = Plane
 
 /** Frames that cannot be read are refused; bitmaps and buffers of the same pixels give the same input. */
 @RunWith(RobolectricTestRunner::class)
@@ -183,7 +187,7 @@ class FrameTest {
         private val down: Int,
         private val kind: Int,
         crop: android.graphics.Rect,
-        vararg planes: com.example.blazeface.Plane,
+        vararg planes: FramePlane,
     ) : android.media.Image() {
         private val parts = planes.map {
             object : Plane() {

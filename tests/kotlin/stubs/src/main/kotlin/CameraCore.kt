@@ -2,12 +2,19 @@
 
 package androidx.camera.core
 
+import android.graphics.Matrix
+import android.graphics.Rect
+import android.util.Size
 import java.nio.ByteBuffer
 import java.util.concurrent.Executor
 
 public abstract class UseCase
 
 public interface Camera
+
+public class InitializationException(message: String?) : Exception(message)
+
+public class CameraInfoUnavailableException(message: String?) : Exception(message)
 
 public class CameraSelector private constructor() {
     public companion object {
@@ -22,11 +29,14 @@ public class CameraSelector private constructor() {
 public interface ImageInfo {
     public val rotationDegrees: Int
     public val timestamp: Long
+    public val sensorToBufferTransformMatrix: Matrix
 }
 
 public interface ImageProxy : AutoCloseable {
     public val width: Int
     public val height: Int
+    public val format: Int
+    public val cropRect: Rect
     public val imageInfo: ImageInfo
     public val planes: Array<PlaneProxy>
 
@@ -40,6 +50,12 @@ public interface ImageProxy : AutoCloseable {
 public class ImageAnalysis private constructor() : UseCase() {
     public fun interface Analyzer {
         public fun analyze(image: ImageProxy)
+
+        public fun getDefaultTargetResolution(): Size? = null
+
+        public fun getTargetCoordinateSystem(): Int = COORDINATE_SYSTEM_ORIGINAL
+
+        public fun updateTransform(matrix: Matrix?) {}
     }
 
     public fun setAnalyzer(executor: Executor, analyzer: Analyzer): Unit = TODO()
@@ -52,6 +68,8 @@ public class ImageAnalysis private constructor() : UseCase() {
 
     public companion object {
         public const val STRATEGY_KEEP_ONLY_LATEST: Int = 0
+        public const val COORDINATE_SYSTEM_ORIGINAL: Int = 0
+        public const val COORDINATE_SYSTEM_VIEW_REFERENCED: Int = 1
     }
 }
 

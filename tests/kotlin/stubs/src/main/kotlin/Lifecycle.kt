@@ -2,8 +2,6 @@
 
 package androidx.lifecycle
 
-public interface LifecycleOwner
-
 public interface ViewModelStoreOwner
 
 public abstract class ViewModel {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /*
  * Declarations of the part of LiteRT's Kotlin interface that the generated sources use.
  *

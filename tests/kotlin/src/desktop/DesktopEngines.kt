@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package com.example.blazeface
 
 import java.io.File
@@ -6,7 +7,7 @@ import sdkgen.LiteRtModel
 
 /** Runs the shipped models on LiteRT's C library; there is no GPU. */
 internal object DesktopEngines : EngineFactory {
-    private val assets = File(System.getProperty("sdkgen.variants"), "assets")
+    private val assets = File(System.getProperty("assets"))
 
     override val gpuPrecisions: List<Precision> = listOf(Precision.FP16)
 
