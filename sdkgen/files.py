@@ -103,6 +103,7 @@ def whole_file(target: Path) -> Iterator[Path]:
 
     A link stays a link to the file; a device or pipe, ``/dev/stdout`` for one, is written to.
     """
+    target = target.absolute()
     is_stream = target.exists() and not target.is_file() and not target.is_dir()
     place = Path(tempfile.gettempdir()) / target.name if is_stream else _resolve(target)
     try:
