@@ -59,7 +59,9 @@ def reference() -> dict[str, float]:
         found[f"{sampling} 1280 × 720 BGRA"] = median_us(lambda: letterboxed(image, spec.input, sampling))  # noqa: B023
     landmarks = load_model("face-landmark")
     region = Roi((640, 360), (480, 480), 20)
-    found["crop 1280 × 720 BGRA"] = median_us(lambda: cropped(image, region, landmarks.input))
+    for sampling in get_args(Sampling):
+        name = f"crop by {sampling} 1280 × 720 BGRA"
+        found[name] = median_us(lambda: cropped(image, region, landmarks.input, sampling))  # noqa: B023
     return found
 
 

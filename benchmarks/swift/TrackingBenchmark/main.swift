@@ -11,15 +11,17 @@ let golden = URL(fileURLWithPath: CommandLine.arguments[1]).appendingPathCompone
 let frames = try TestFrames()
 let target = UnsafeMutableRawPointer.allocate(
     byteCount: specification.input.width * specification.input.height * 4, alignment: 64)
-let sampler = CropSampler(input: specification.input)
 let region = RotatedRect(
     center: CGPoint(x: 640, y: 360), size: CGSize(width: 480, height: 480), rotationDegrees: 20)
 for (name, view) in [("BGRA", frames.packed), ("420v", frames.planar)] {
     for orientation in [FrameOrientation(), FrameOrientation(rotation: .right, mirrored: true)] {
         let turn = orientation.rotation == .none ? "" : ", turned and mirrored"
-        measure("crop 1280 × 720 \(name)\(turn)", batch: 10) {
-            sampler.sample(view, orientation, region, into: target, bytesPerRow: specification.input.width * 4)
-            return Int(target.load(as: UInt8.self))
+        for sampling in Sampling.allCases {
+            let sampler = CropSampler(input: specification.input, sampling: sampling)
+            measure("crop by \(sampling) 1280 × 720 \(name)\(turn)", batch: 10) {
+                sampler.sample(view, orientation, region, into: target, bytesPerRow: specification.input.width * 4)
+                return Int(target.load(as: UInt8.self))
+            }
         }
     }
 }

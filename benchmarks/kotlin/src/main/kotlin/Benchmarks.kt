@@ -124,7 +124,7 @@ open class Cropping : Timed() {
     @Param("YUV 320", "YUV 640", "RGBA 320", "RGBA 640")
     var what: String = ""
 
-    private val sampler = CropSampler()
+    private val samplers = Sampling.entries.associateWith(::CropSampler)
     private val crop = FloatArray(LandmarkModel.INPUT_NUMBERS)
     private val camera = Camera()
     private val region = Region()
@@ -138,11 +138,16 @@ open class Cropping : Timed() {
         region.set(360.0, 640.0, side.toDouble(), side.toDouble(), 17.0)
     }
 
-    @Benchmark
-    fun library(): FloatArray {
-        sampler.sample(frame, 90, true, region, crop)
+    private fun sample(sampling: Sampling): FloatArray {
+        samplers.getValue(sampling).sample(frame, 90, true, region, crop)
         return crop
     }
+
+    @Benchmark
+    fun library(): FloatArray = sample(Sampling.AREA)
+
+    @Benchmark
+    fun point(): FloatArray = sample(Sampling.POINT)
 
     /** Reads YUV whatever the library reads. */
     @Benchmark
