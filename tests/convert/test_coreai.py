@@ -120,3 +120,39 @@ def test_bytes_do_not_depend_on_the_process_and_the_hash_agrees(tmp_path: Path) 
     (tmp_path / "1" / "main.hash").write_bytes(bytes(32))
     with pytest.raises(BackendError, match="hash"):
         coreai.describe(tmp_path / "1")
+
+
+@pytest.mark.filterwarnings("ignore")  # coreai-torch and torch about their own internals
+def test_a_convolution_in_half_is_rounded_before_its_bias_is_added_and_after(tmp_path: Path) -> None:
+    """Why Core AI's float16 is off by more than that of a Core ML convolution, which holds its bias."""
+    import torch
+    from coreai_torch import TorchConverter, get_decomp_table
+
+    torch.manual_seed(0)
+    convolution = torch.nn.Conv2d(3, 24, 5, padding=2)
+
+    class Half(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = convolution.half().requires_grad_(False)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            found: torch.Tensor = self.inner(x.half()).float()
+            return found
+
+    image = torch.randn(1, 3, 16, 16)
+    program = torch.export.export(Half(), (image,)).run_decompositions(get_decomp_table())
+    converter = TorchConverter()
+    converter.add_exported_program(program, input_names=["image"], output_names=["y"])
+    converter.to_coreai().save_asset(tmp_path / "x.aimodel")
+    front = load_model("blazeface-front")
+    spec = front.model_copy(update={"input": front.input.model_copy(update={"width": 16, "height": 16})})
+    with closing(CoreAiBackend(tmp_path / "x.aimodel", spec)) as backend:
+        found = backend.run(image.permute(0, 2, 3, 1).numpy())["y"]
+    assert convolution.bias is not None
+    sums = torch.nn.functional.conv2d(image.half().double(), convolution.weight.double(), padding=2)
+    bias = convolution.bias.reshape(1, -1, 1, 1)
+    once, twice = (sums + bias).half(), sums.half() + bias
+    equal = [float(np.mean(found == wanted.float().numpy())) for wanted in (once, twice)]
+    assert equal[0] < 0.9
+    assert equal[1] > 0.99
