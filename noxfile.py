@@ -117,7 +117,9 @@ def golden(session: nox.Session) -> None:
     install(session, *DEV)
     session.run("python", "-m", "tests.golden.generate")
     session.run("python", "-m", "tests.swift.golden")
-    session.run("pytest", "tests/golden", "tests/render/test_swift.py", *session.posargs)
+    session.run("python", "-m", "tests.bench.runners.reference")
+    written = ["tests/golden", "tests/render/test_swift.py", "tests/bench/runners/test_reference.py"]
+    session.run("pytest", *written, *session.posargs)
 
 
 @nox.session(python=PYTHON)

@@ -29,6 +29,7 @@ Options options_parse(int count, char **arguments) {
         else if (strcmp(name, "--frame") == 0) o.frame = value;
         else if (strcmp(name, "--frames") == 0) frames = value;
         else if (strcmp(name, "--dump") == 0) o.dump = value;
+        else if (strcmp(name, "--reference") == 0) o.reference = value;
         else if (strcmp(name, "--library") == 0) o.library = value;
         else if (strcmp(name, "--out") == 0) o.out = value;
         else if (strcmp(name, "--log") == 0) o.log = value;

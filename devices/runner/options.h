@@ -11,6 +11,7 @@ typedef struct {
     const char *frame;      /* what the camera gives: RGB bytes, of the size that the description says */
     const char *dump;       /* where to write what the pipeline's last frame held, or NULL */
     bool steady;            /* the pipeline's frames while it follows a face, not those that begin anew */
+    const char *reference;  /* a fixed model that is timed last: how fast the device is at the moment; or NULL */
     const char *library; /* the folder of libLiteRt.so and its accelerators */
     const char *out;     /* the result file */
     const char *log;     /* where LiteRT's own messages go: they tell which delegate took how many ops */

@@ -7,6 +7,7 @@
  *   first       the first run
  *   warmup      how long it took to settle, and whether it did
  *   sample      one timed run: when, dispatch to completion, write to read-back
+ *   reference   the median of a fixed model's runs, which tells how fast the device was (where it runs on the backend)
  *   end         peak memory, and how long the whole process took
  *   error       why it ended early
  *
@@ -25,10 +26,12 @@
 #include "pipeline.h"
 #include "record.h"
 
-#define RUNNER_VERSION "2"
+#define RUNNER_VERSION "3"
 
 #if defined(__aarch64__)
 #define ABI "arm64-v8a"
+#elif defined(__arm__)
+#define ABI "armeabi-v7a"
 #elif defined(__x86_64__)
 #define ABI "x86_64"
 #else
@@ -44,7 +47,7 @@ typedef struct {
 } Task;
 
 enum { WINDOW_RUNS = 4096, WARMUP_ATTEMPTS = 5 };
-static const double WINDOW_SECONDS = 0.5;
+static const double WINDOW_SECONDS = 0.5, REFERENCE_SECONDS = 0.2;
 
 static void on_signal(int signal_number) {
     if (signal_number == SIGALRM)
@@ -61,11 +64,11 @@ static Timing run(Task *task) {
     return task->pipeline ? pipeline_run(task->pipeline, &task->models[0], &task->models[1]) : model_run(&task->models[0]);
 }
 
-/* Runs for a window's length; returns the median time, and adds to the count of runs. */
-static double window_median(Task *task, int *runs) {
+/* Runs for so many seconds; returns the median time, and adds to the count of runs. */
+static double window_median(Task *task, double seconds, int *runs) {
     static int64_t times[WINDOW_RUNS];
     int count = 0;
-    for (int64_t end = now() + (int64_t)(WINDOW_SECONDS * 1e9); count < 3 || (count < WINDOW_RUNS && now() < end);)
+    for (int64_t end = now() + (int64_t)(seconds * 1e9); count < 3 || (count < WINDOW_RUNS && now() < end);)
         times[count++] = run(task).total;
     *runs += count;
     qsort(times, (size_t)count, sizeof times[0], by_value);
@@ -79,7 +82,7 @@ static void warm_up(Task *task, const Options *o) {
     int runs = 0;
     bool settled = o->warmup == 0;
     for (double before = 0; !settled && seconds < WARMUP_ATTEMPTS * o->warmup;) {
-        double median = window_median(task, &runs);
+        double median = window_median(task, WINDOW_SECONDS, &runs);
         drift = before > 0 ? (median > before ? median - before : before - median) / before : 1;
         before = median;
         seconds = (double)(now() - start) / 1e9;
@@ -110,6 +113,17 @@ static void measure(Task *task, const Options *o) {
     for (int i = 0; i < task->count; i++)
         if (!model_outputs_finite(&task->models[i]))
             record_fail(EXIT_RUN, "not-finite", "an output is not a finite number");
+}
+
+/* Times the reference, a model that is the same in every run ever made; says nothing where the backend refuses it. */
+static void measure_reference(const LiteRt *api, const Options *o) {
+    Task task = {.api = api, .count = 1};
+    int runs = 0;
+    if (o->reference == NULL || model_open(&task.models[0], api, o, o->reference, "reference", false) != 0) return;
+    window_median(&task, REFERENCE_SECONDS, &runs); /* warm-up */
+    runs = 0;
+    double median = window_median(&task, REFERENCE_SECONDS, &runs);
+    record_line("{\"type\":\"reference\",\"runs\":%d,\"median_ns\":%.0f}", runs, median);
 }
 
 /* Returns the name of the accelerator that stands for the backend asked for, or NULL if none was found. */
@@ -226,7 +240,9 @@ int main(int count, char **arguments) {
     record_sync();
     measure(&task, &o);
     if (task.pipeline != NULL && o.dump != NULL) pipeline_dump(&pipeline, &o);
-    record_line("{\"type\":\"end\",\"runs\":%d,\"peak_kib\":%ld,\"elapsed_ns\":%lld}", o.runs, peak_kib(),
+    long peak = peak_kib();
+    measure_reference(&api, &o);
+    record_line("{\"type\":\"end\",\"runs\":%d,\"peak_kib\":%ld,\"elapsed_ns\":%lld}", o.runs, peak,
                 (long long)(now() - begun));
     record_sync();
     /* The accelerator's own clean-up at exit has been seen to crash; everything is on the disk. */

@@ -83,6 +83,14 @@ class Settings(BaseModel):
     paced: float | None = None
     cooldown: float = 0.0
     limit: int | None = None
+    lock_clocks: bool = False
+    baseline: str | None = None
+    """The row that the others are compared with; then a round is a pass over the cells and one back."""
+
+    @property
+    def passes(self) -> int:
+        """How many sessions a cell has: one a round, or one on the way there and one on the way back."""
+        return self.sessions * 2 if self.baseline is not None else self.sessions
 
     @property
     def limit_seconds(self) -> int:
@@ -94,8 +102,21 @@ class Settings(BaseModel):
         )
 
 
-def turns(cells: Sequence[Cell], sessions: int) -> Iterator[tuple[int, Cell]]:
-    """Yield every session of every cell, cells taking turns, so that slow drifts of a device hit all of them alike."""
-    for index in range(sessions):
-        for cell in cells:
+def turns(cells: Sequence[Cell], passes: int) -> Iterator[tuple[int, Cell]]:
+    """Yield every session of every cell in passes over the cells, backend by backend, each in another order.
+
+    Every other pass goes backwards, so that a steady drift of the device cancels between two of them; and every two
+    passes another cell begins. Cells of one backend stay neighbours: they are what is compared.
+    """
+    groups: dict[Backend, list[Cell]] = {}
+    for cell in cells:
+        groups.setdefault(cell.backend, []).append(cell)
+    for index in range(passes):
+        order = [cell for group in groups.values() for cell in _rotate(group, index // 2)]
+        for cell in reversed(order) if index % 2 else order:
             yield index, cell
+
+
+def _rotate(cells: Sequence[Cell], by: int) -> list[Cell]:
+    start = by % len(cells)
+    return [*cells[start:], *cells[:start]]

@@ -98,6 +98,14 @@ def back_to_back(times: Sequence[int]) -> tuple[Sample, ...]:
     )
 
 
+class Reference(_Line):
+    """The median of a fixed model's runs after the samples: how fast the device was."""
+
+    type: Literal["reference"] = "reference"
+    runs: int
+    median_ns: Time
+
+
 class End(_Line):
     """All went well. ``peak_kib`` is -1 if the memory is unknown; ``elapsed_ns`` is the whole process, if known."""
 
@@ -115,7 +123,7 @@ class Failure(_Line):
     message: str
 
 
-Line: TypeAlias = Header | Init | Placement | First | Warmup | Sample | End | Failure
+Line: TypeAlias = Header | Init | Placement | First | Warmup | Sample | Reference | End | Failure
 _LINE: TypeAdapter[Line] = TypeAdapter(Annotated[Line, Field(discriminator="type")])
 
 
@@ -145,6 +153,7 @@ class Recording(BaseModel):
     warmup: Warmup | None = None
     samples: tuple[Sample, ...] = ()
     summary: Summary | None = None
+    reference: Reference | None = None
     end: End | None = None
     failure: Failure | None = None
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
 
 import typer
 
-from sdkgen.errors import UsageError
+from sdkgen.errors import MissingExtraError, UsageError
+from sdkgen.formats import Format
 
 
 def given(context: typer.Context) -> dict[str, str]:
@@ -27,3 +31,39 @@ def refuse(context: typer.Context, options: Iterable[str], what: str, more: str 
     found = given(context)
     if ignored := [found[name] for name in options if name in found]:
         raise UsageError(what, hint=f"Leave out {', '.join(ignored)}{more}.")
+
+
+def need(context: typer.Context, others: Mapping[str, str]) -> None:
+    """Raise ``UsageError`` if an option was given without the one that it belongs to; both by the parameter's name."""
+    found = given(context)
+    flags = {str(one.name): one.opts[0] for one in context.command.params}
+    for option, other in others.items():
+        if option in found and other not in found:
+            raise UsageError(
+                f"{found[option]} belongs to {flags[other]}", hint=f"Give {flags[other]} too, or leave it out."
+            )
+
+
+def parse_share(text: str) -> float:
+    """Return "5%" or "0.05" as 0.05."""
+    hint = "Write a percentage such as 5%, or a share such as 0.05."
+    try:
+        value = float(text.removesuffix("%")) / (100 if text.endswith("%") else 1)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no share", hint=hint) from error
+    if not 0 <= value < 10:
+        raise UsageError(f"{text!r} is no usable share", hint=hint)
+    return value
+
+
+def convert_model(name: str, form: Format, **options: Any) -> Path:
+    """Return a model's artifact, from the cache where it holds one: only otherwise is torch loaded."""
+    from sdkgen.convert import convert
+    from sdkgen.spec.registry import load_model
+
+    try:
+        return convert(load_model(name), form, **options).path
+    except metadata.PackageNotFoundError as error:
+        missing = MissingExtraError(error.name or "torch")
+        missing.hint += ", or measure a file: --artifact FILE" if form == "tflite" else ""
+        raise missing from error

@@ -3,7 +3,9 @@
 const cells = JSON.parse(document.getElementById("data").textContent);
 const body = document.querySelector("#cells tbody");
 const rows = [...body.rows];
-const colours = ["#0b63ce", "#d1495b", "#2a9d8f", "#e09f3e", "#7b5ea7", "#5c8001", "#00798c", "#b5651d"];
+const MEASURES = { 1: "whole", 2: "run" };
+const TOLD_APART = 12;
+const [EARLY, LATE] = [[31, 111, 214], [230, 126, 34]];
 const state = { cell: null, measure: 1, hidden: new Set() };
 
 function sortBy(column) {
@@ -40,6 +42,18 @@ function svg(parent, name, attributes, text) {
 }
 
 const box = { left: 52, right: 548, top: 24, bottom: 206 };
+let unit = 11; // the height of text in a chart's own coordinates: on the screen it is always as high
+
+function colour(index, count) {
+  const share = count > 1 ? index / (count - 1) : 0;
+  return `rgb(${EARLY.map((from, at) => Math.round(from + (LATE[at] - from) * share)).join(" ")})`;
+}
+
+function fit(chart, above = 1) {
+  unit = 11 * Math.min(2.2, Math.max(1, 560 / (chart.clientWidth || 560)));
+  chart.setAttribute("font-size", unit);
+  Object.assign(box, { left: 41 + unit, top: 13 + unit * above, bottom: 240 - 3 * unit });
+}
 
 function ticks(low, high, count) {
   const rough = (high - low || 1) / count;
@@ -50,19 +64,19 @@ function ticks(low, high, count) {
   return made;
 }
 
-const show = (value) => (Math.abs(value) >= 100 || Number.isInteger(value) ? value.toFixed(0) : value.toPrecision(3));
+const show = (value) => (Math.abs(value) >= 100 || Number.isInteger(value) ? value.toFixed(0) : String(Number(value.toPrecision(3))));
 
 function axes(chart, x, y, unitX, unitY) {
-  for (const at of ticks(...x.domain, 6)) {
+  for (const at of ticks(...x.domain, Math.round(66 / unit))) {
     svg(chart, "line", { class: "axis", x1: x(at), x2: x(at), y1: box.top, y2: box.bottom });
-    svg(chart, "text", { x: x(at), y: box.bottom + 15, "text-anchor": "middle" }, show(at));
+    svg(chart, "text", { x: x(at), y: box.bottom + 1.3 * unit, "text-anchor": "middle" }, show(at));
   }
   for (const at of ticks(...y.domain, 4)) {
     svg(chart, "line", { class: "axis", x1: box.left, x2: box.right, y1: y(at), y2: y(at) });
-    svg(chart, "text", { x: box.left - 6, y: y(at) + 4, "text-anchor": "end" }, show(at));
+    svg(chart, "text", { x: box.left - 6, y: y(at) + unit / 3, "text-anchor": "end" }, show(at));
   }
-  svg(chart, "text", { x: box.right, y: box.bottom + 30, "text-anchor": "end" }, unitX);
-  svg(chart, "text", { x: box.left - 6, y: 10, "text-anchor": "end" }, unitY);
+  svg(chart, "text", { x: box.right, y: box.bottom + 2.6 * unit, "text-anchor": "end" }, unitX);
+  svg(chart, "text", { x: 2, y: unit }, unitY);
 }
 
 function scale(low, high, from, to) {
@@ -71,69 +85,71 @@ function scale(low, high, from, to) {
   return made;
 }
 
-function quantile(sorted, share) {
-  const at = (sorted.length - 1) * share;
-  const below = sorted[Math.floor(at)];
-  return below + (sorted[Math.ceil(at)] - below) * (at % 1);
-}
-
 function draw() {
-  const distribution = document.getElementById("distribution");
-  const series = document.getElementById("series");
-  distribution.replaceChildren();
-  series.replaceChildren();
+  const [distribution, series] = ["distribution", "series"].map((id) => document.getElementById(id));
+  const said = ["beyond", "thinned"].map((id) => document.getElementById(id));
+  for (const one of [distribution, series, ...said]) one.replaceChildren();
   if (state.cell === null) return;
-  const sessions = cells[state.cell].sessions
-    .map((session, index) => ({ ...session, colour: colours[index % colours.length] }))
+  const cell = cells[state.cell];
+  const sessions = cell.sessions
+    .map((session, number) => ({ ...session, number, colour: colour(number, cell.sessions.length) }))
     .filter((session) => !state.hidden.has(session.number))
     .map((session) => ({ ...session, points: session.samples.filter((sample) => sample[state.measure] !== null) }));
-  const all = sessions.flatMap((session) => session.points.map((sample) => sample[state.measure])).sort((a, b) => a - b);
-  if (all.length === 0) {
-    svg(distribution, "text", { x: 280, y: 110, "text-anchor": "middle" }, "no samples");
-    svg(series, "text", { x: 280, y: 110, "text-anchor": "middle" }, "no samples");
+  const histogram = cell[MEASURES[state.measure]];
+  if (histogram === null || sessions.every((session) => session.points.length === 0)) {
+    for (const chart of [distribution, series]) svg(chart, "text", { x: 280, y: 110, "text-anchor": "middle" }, "no samples");
     return;
   }
-  drawDistribution(distribution, sessions, all);
-  drawSeries(series, sessions, all);
+  if (histogram.beyond > 0) said[0].textContent = `: ${histogram.beyond} beyond ${show(histogram.high)} ms, up to ${show(histogram.highest)} ms`;
+  if (cell.drawn < cell.count) said[1].textContent = `: ${cell.drawn} of ${cell.count} are drawn, each session's slowest among them`;
+  fit(distribution, 2.6);
+  drawDistribution(distribution, histogram, cell.sessions.length);
+  fit(series);
+  drawSeries(series, sessions);
 }
 
-function drawDistribution(chart, sessions, all) {
-  const [low, high] = [all[0], all[all.length - 1]];
-  const bins = Math.max(8, Math.min(48, Math.round(Math.sqrt(all.length) * 1.5)));
-  const width = (high - low || low || 1) / bins;
-  const counts = sessions.map((session) => {
-    const made = new Array(bins).fill(0);
-    for (const sample of session.points) made[Math.min(bins - 1, Math.floor((sample[state.measure] - low) / width))] += 1;
-    return made;
-  });
-  const tallest = Math.max(...counts[0].map((_, bin) => counts.reduce((sum, one) => sum + one[bin], 0)));
-  const x = scale(low, low + width * bins, box.left, box.right);
+function drawDistribution(chart, histogram, total) {
+  const apart = histogram.counts.length === total;
+  const shown = histogram.counts
+    .map((counts, number) => ({ counts, number, colour: apart ? colour(number, total) : "var(--accent)" }))
+    .filter((one) => !apart || !state.hidden.has(one.number));
+  const bins = histogram.counts[0].length;
+  const width = (histogram.high - histogram.low) / bins;
+  const tallest = Math.max(1, ...histogram.counts[0].map((_, bin) => shown.reduce((sum, one) => sum + one.counts[bin], 0)));
+  const x = scale(histogram.low, histogram.high, box.left, box.right);
   const y = scale(0, tallest, box.bottom, box.top);
   axes(chart, x, y, "ms", "samples");
   for (let bin = 0; bin < bins; bin += 1) {
     let floor = 0;
-    sessions.forEach((session, index) => {
-      const count = counts[index][bin];
-      if (count === 0) return;
-      const [from, to] = [low + bin * width, low + (bin + 1) * width];
+    for (const one of shown) {
+      const count = one.counts[bin];
+      if (count === 0) continue;
+      const [from, to] = [histogram.low + bin * width, histogram.low + (bin + 1) * width];
       const bar = { x: x(from) + 0.5, width: Math.max(1, x(to) - x(from) - 1), y: y(floor + count), height: y(floor) - y(floor + count) };
-      const made = svg(chart, "rect", { ...bar, fill: session.colour, class: "sample" });
-      describe(made, `session ${session.number + 1}: ${count} samples from ${show(from)} to ${show(to)} ms`);
+      const whose = apart ? `session ${one.number + 1}` : "all sessions";
+      describe(svg(chart, "rect", { ...bar, fill: one.colour, class: "sample" }), `${whose}: ${count} samples from ${show(from)} to ${show(to)} ms`);
       floor += count;
-    });
+    }
   }
-  for (const [share, name] of [[0.5, "median"], [0.95, "p95"]]) {
-    const at = x(quantile(all, share));
+  [["median", histogram.median], ["p95", histogram.p95]].forEach(([name, value], row) => {
+    if (value === null || value < histogram.low || value > histogram.high) return;
+    const at = x(value);
     svg(chart, "line", { class: "mark", x1: at, x2: at, y1: box.top, y2: box.bottom });
     const side = at > (box.left + box.right) / 2 ? { x: at - 4, "text-anchor": "end" } : { x: at + 4 };
-    svg(chart, "text", { ...side, y: box.top + (share === 0.5 ? 10 : 24) }, `${name} ${show(quantile(all, share))}`);
-  }
+    svg(chart, "text", { ...side, y: box.top - unit * (1.5 - 1.2 * row) }, `${name} ${show(value)}`);
+  });
 }
 
-function drawSeries(chart, sessions, all) {
-  const last = Math.max(...sessions.flatMap((session) => session.points.map((sample) => sample[0])), 1) / 1000;
-  const x = scale(0, last, box.left, box.right);
-  const y = scale(Math.min(0, all[0]), all[all.length - 1] * 1.05, box.bottom, box.top);
+function drawSeries(chart, sessions) {
+  let [last, low, high] = [1, 0, 0];
+  for (const session of sessions)
+    for (const sample of session.points) {
+      last = Math.max(last, sample[0]);
+      low = Math.min(low, sample[state.measure]);
+      high = Math.max(high, sample[state.measure]);
+    }
+  const x = scale(0, last / 1000, box.left, box.right);
+  const y = scale(low, high * 1.05, box.bottom, box.top);
   axes(chart, x, y, "seconds since the session's first run", "ms");
   for (const session of sessions)
     for (const sample of session.points) {
@@ -155,17 +171,26 @@ function select(index) {
   document.getElementById("detail-title").textContent = cell.name;
   const legend = document.getElementById("legend");
   legend.replaceChildren();
-  cell.sessions.forEach((session, at) => {
+  const total = cell.sessions.length;
+  if (total > TOLD_APART) {
+    const item = document.createElement("li");
+    const bar = document.createElement("span");
+    bar.className = "scale";
+    bar.style.background = `linear-gradient(to right, ${colour(0, 2)}, ${colour(1, 2)})`;
+    item.append(`session 1, ${cell.sessions[0].started}`, bar, `session ${total}, ${cell.sessions[total - 1].started}`);
+    legend.append(item);
+  }
+  (total > TOLD_APART ? [] : cell.sessions).forEach((session, at) => {
     const item = document.createElement("li");
     const button = document.createElement("button");
     button.type = "button";
     button.setAttribute("aria-pressed", "true");
     const dot = document.createElement("i");
-    dot.style.background = colours[at % colours.length];
-    button.append(dot, `session ${session.number + 1}, ${session.started}${session.heat}`);
+    dot.style.background = colour(at, total);
+    button.append(dot, `session ${at + 1}, ${session.started}${session.heat}`);
     button.addEventListener("click", () => {
-      const on = state.hidden.delete(session.number);
-      if (!on) state.hidden.add(session.number);
+      const on = state.hidden.delete(at);
+      if (!on) state.hidden.add(at);
       button.setAttribute("aria-pressed", String(on));
       draw();
     });
@@ -185,4 +210,5 @@ for (const row of rows) {
   row.addEventListener("click", () => select(Number(row.dataset.cell)));
   row.addEventListener("keydown", (event) => { if (event.key === "Enter" || event.key === " ") { event.preventDefault(); select(Number(row.dataset.cell)); } });
 }
+window.addEventListener("resize", draw);
 if (cells.length > 0) select(Math.max(0, cells.findIndex((cell) => cell.sessions.length > 0)));

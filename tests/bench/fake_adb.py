@@ -61,6 +61,11 @@ class FakeServer:
         self.features = features
         self.reply = reply
         self.requests: list[str] = []
+        self.listing: list[str] = []
+        """The lines of the long listing, if not those of ``states``."""
+        self.chosen = 0
+        self.replies: dict[int, bytes] = {}
+        """What a command says, by the transport id that was chosen."""
 
     def __call__(self, connection: socket.socket) -> None:
         while True:
@@ -68,12 +73,18 @@ class FakeServer:
             self.requests.append(request)
             if request == "host:version":
                 self._okay(connection, "0029")
-            elif request == "host:devices":
-                self._okay(connection, "".join(f"{serial}\t{state}\n" for serial, state in self.states.items()))
+            elif request == "host:devices-l":
+                self._okay(connection, "".join(f"{line}\n" for line in self.listing or self._lines()))
             elif request.startswith("host:connect:"):
                 self._okay(connection, f"failed to connect to {request[13:]}")
             elif request.startswith("host:disconnect:"):
                 self._okay(connection, f"disconnected {request[16:]}")
+            elif request.startswith("host-transport-id:") and request.endswith(":features"):
+                self._okay(connection, self.features)
+            elif request.startswith("host:transport-id:"):
+                self.chosen = int(request[18:])
+                connection.sendall(b"OKAY")
+                continue
             elif request.startswith("host-serial:") and request.endswith(":features"):
                 if self._select(connection, request[12:-9]):
                     self._okay(connection, self.features)
@@ -83,8 +94,11 @@ class FakeServer:
                 connection.sendall(b"OKAY")
                 continue
             else:
-                connection.sendall(b"OKAY" + self.reply)
+                connection.sendall(b"OKAY" + self.replies.get(self.chosen, self.reply))
             return
+
+    def _lines(self) -> list[str]:
+        return [f"{serial:22} {state} transport_id:{at}" for at, (serial, state) in enumerate(self.states.items(), 1)]
 
     def _select(self, connection: socket.socket, serial: str) -> bool:
         state = self.states.get(serial)

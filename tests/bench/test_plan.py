@@ -10,9 +10,26 @@ from sdkgen.bench.plan import Cell, Settings, turns
 from tests.bench.recordings import cell
 
 
-def test_sessions_of_the_cells_are_interleaved() -> None:
+def test_cells_take_turns_and_every_other_pass_goes_backwards() -> None:
     one, two = cell("gpu"), cell("cpu")
-    assert list(turns([one, two], 3)) == [(0, one), (0, two), (1, one), (1, two), (2, one), (2, two)]
+    assert list(turns([one, two], 3)) == [(0, one), (0, two), (1, two), (1, one), (2, one), (2, two)]
+
+
+def test_rows_of_one_backend_are_neighbours_and_each_begins_as_often_as_the_others() -> None:
+    cells = [cell(backend, name) for name in ("a", "b", "c") for backend in ("gpu", "cpu")]
+    made = list(turns(cells, 6))
+    assert sorted(made, key=lambda one: one[0]) == made
+    orders = [[one for number, one in made if number == index] for index in range(6)]
+    assert all(set(order) == set(cells) for order in orders)
+    assert all(
+        [one.backend for one in order] in (["gpu"] * 3 + ["cpu"] * 3, ["cpu"] * 3 + ["gpu"] * 3) for order in orders
+    )
+    firsts = [next(one.model for one in order if one.backend == "gpu") for order in orders]
+    assert sorted(firsts) == ["a", "a", "b", "b", "c", "c"]
+
+
+def test_with_a_baseline_a_round_goes_there_and_back() -> None:
+    assert (Settings(sessions=5).passes, Settings(sessions=5, baseline="old").passes) == (5, 10)
 
 
 def test_a_cell_is_keyed_by_what_is_in_the_file(tmp_path: Path) -> None:

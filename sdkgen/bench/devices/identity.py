@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 
 from pydantic import BaseModel, ConfigDict
 
@@ -37,6 +38,9 @@ _OPENCL_LINUX = "/usr/lib/*/libOpenCL.so.1 /usr/lib64/libOpenCL.so.1"
 _FIRST_OF = "for file in {}; do [ -e $file ] && echo $file && exit; done; exit 1"
 _DEVICE_TYPES = ("other", "integrated", "discrete", "virtual", "cpu")
 """Vulkan's VkPhysicalDeviceType."""
+
+_PCI_VENDORS = {"0x10de": "NVIDIA", "0x1002": "AMD", "0x8086": "Intel", "0x106b": "Apple"}
+_PCI_GPUS = "for at in /sys/class/drm/card[0-9]*/device; do paste -d' ' $at/vendor $at/device && exit; done; exit 1"
 
 
 class Identity(BaseModel):
@@ -73,9 +77,17 @@ class Identity(BaseModel):
     """The OpenCL library."""
 
 
-def identify(transport: Transport) -> Identity:
-    """Ask the device who it is. Raises what ``Transport.shell`` raises; a device that answers nothing is no error."""
-    return _identify_machine(transport) if transport.kind == "local" else _identify_android(transport)
+def identify(transport: Transport, *, is_serial_shared: bool = False) -> Identity:
+    """Ask the device who it is. Raises what ``Transport.shell`` raises; a device that answers nothing is no error.
+
+    A device whose serial number is another's too is known by that and by how it is connected.
+    """
+    if transport.kind == "local":
+        return _identify_machine(transport)
+    found = _identify_android(transport)
+    if not is_serial_shared:
+        return found
+    return found.model_copy(update={"serial_hash": hash_serial(f"{found.serial_hash} {transport.serial}")})
 
 
 def hash_serial(serial: str) -> str:
@@ -136,6 +148,9 @@ def _identify_machine(transport: Transport) -> Identity:
             "os": '( . /etc/os-release && printf %s "$PRETTY_NAME" ) || sw_vers -productVersion',
             "kernel": "uname -sr",
             "summary": "vulkaninfo --summary",
+            "nvidia": "nvidia-smi --query-gpu=name,driver_version --format=csv,noheader | head -n 1",
+            "nvidia_driver": "sed -n 's/^Model:[[:space:]]*//p' /proc/driver/nvidia/gpus/*/information | head -n 1",
+            "pci": _PCI_GPUS,
             "opencl": _FIRST_OF.format(_OPENCL_LINUX),
         },
         timeout=30,
@@ -147,6 +162,7 @@ def _identify_machine(transport: Transport) -> Identity:
     )
     kind = first.get("deviceType", "").removeprefix("PHYSICAL_DEVICE_TYPE_").removesuffix("_GPU").lower()
     machine = short(said["machine"]) or ""
+    gpu, driver = _named_gpu(said)
     return Identity(
         serial_hash=hash_serial(short(said["id"]) or transport.serial),
         manufacturer=short(said["manufacturer"]),
@@ -154,12 +170,22 @@ def _identify_machine(transport: Transport) -> Identity:
         soc=short(said["cpu"]),
         abi={"aarch64": "arm64-v8a", "arm64": "arm64-v8a"}.get(machine, machine) or None,
         os=" · ".join(part for part in (short(said["os"]), short(said["kernel"])) if part) or None,
-        gpu=short(first.get("deviceName")),
-        driver=short(" ".join(first[key] for key in ("driverName", "driverInfo") if key in first)),
+        gpu=short(first.get("deviceName")) or gpu,
+        driver=short(" ".join(first[key] for key in ("driverName", "driverInfo") if key in first)) or driver,
         vulkan=short(first.get("apiVersion")),
         vulkan_kind=kind or None,
         opencl=short(said["opencl"]),
     )
+
+
+def _named_gpu(said: Mapping[str, str | None]) -> tuple[str | None, str | None]:
+    """Return the GPU and its driver as NVIDIA's driver names them, else by the numbers of its vendor and device."""
+    name, _, version = (short(said["nvidia"]) or "").partition(", ")
+    if name or (name := short(said["nvidia_driver"]) or ""):
+        return name, f"NVIDIA {version}".strip()
+    vendor, _, device = (short((said["pci"] or "").partition("\n")[0]) or "").partition(" ")
+    known = _PCI_VENDORS.get(vendor)
+    return (f"{known} {device.removeprefix('0x')}" if known else None), None
 
 
 def _renderer(gles: str | None) -> str | None:

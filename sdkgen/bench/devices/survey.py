@@ -58,6 +58,6 @@ def _look(found: Found) -> Seen:
         return Seen(found)
     try:
         with closing(found.open()) as device:
-            return Seen(found, identify(device), read_health(device))
+            return Seen(found, identify(device, is_serial_shared=found.is_serial_shared), read_health(device))
     except DeviceError as error:
         return Seen(found, problem=error)

@@ -9,6 +9,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from sdkgen.bench.report.model import CellReport, Report, build_report, choose_runs, told_apart
+from sdkgen.bench.report.notes import few_sessions_note
+from sdkgen.bench.report.spread import Spreads
 from sdkgen.bench.report.text import Extra, number
 from sdkgen.bench.results import statistics
 from sdkgen.bench.results.store import Store
@@ -18,24 +20,22 @@ from sdkgen.spec.published import PublishedSpec, published
 
 @dataclass(frozen=True)
 class Change:
-    """A cell in two reports: how the median changed, as current / baseline."""
+    """A cell in two reports: how it changed, as current / baseline."""
 
     cell: CellReport
     before: CellReport
     ratio: statistics.Interval
-
-    def regressed(self, allowed: float) -> bool:
-        """Return whether the cell became slower by more than ``allowed``, and certainly slower at all.
-
-        Certainly: the 95 % interval of the ratio lies above one. Without sessions enough for an interval, never.
-        """
-        return self.ratio.value > 1 + allowed and self.ratio.low is not None and self.ratio.low > 1
+    spread: statistics.RunSpread
+    by_reference: bool
+    """Whether both medians were taken relative to the reference workload."""
 
 
-def changes(current: Report, baseline: Report) -> list[Change]:
+def changes(current: Report, baseline: Report, spreads: Spreads) -> list[Change]:
     """Return the cells that both reports have figures for.
 
-    Where the baseline has more than one artifact, the same one is before; or else the one that came last.
+    The ratio is that of the medians relative to the reference workload, where both runs timed it in every session: what
+    slows the whole device down cancels out of it. Its interval holds the ``spreads`` from run to run. Where the
+    baseline has more than one artifact, the same one is before; or else the one that came last.
     """
     before: dict[tuple[str, ...], CellReport] = {}
     for cell in baseline.cells:
@@ -45,8 +45,16 @@ def changes(current: Report, baseline: Report) -> list[Change]:
     for cell in current.cells:
         other = before.get((*cell.key, cell.artifact_sha256), before.get(cell.key))
         if cell.session_medians and other is not None:
-            found.append(Change(cell, other, statistics.ratio_of(cell.session_medians, other.session_medians)))
+            found.append(_change(cell, other, spreads))
     return found
+
+
+def _change(cell: CellReport, before: CellReport, spreads: Spreads) -> Change:
+    now, then = cell.to_reference, before.to_reference
+    by_reference = now is not None and then is not None
+    spread = spreads.of(cell, to_reference=by_reference)
+    figures = (now, then) if now is not None and then is not None else (cell.session_medians, before.session_medians)
+    return Change(cell, before, statistics.ratio_between_runs(*figures, spread), spread, by_reference)
 
 
 def missing(current: Report, baseline: Report) -> list[CellReport]:
@@ -82,13 +90,19 @@ def compare_with(report: Report, store: Store, text: str) -> Extra:
         tables = _tables(text.partition(":")[2])
         headings, rows = published_table(report, tables)
         note = " ".join(f"{one.source.reference}, {one.source.table}: {one.note}" for one in tables)
+        note += f" {few_sessions_note(report.cells)}"
         return Extra("Beside published figures, in ms", headings, rows, note)
-    found = changes(report, read_baseline(store, text))
-    note = "Ratio: now / before; above 1 is slower." if found else "The two have no cell in common."
+    found = changes(report, read_baseline(store, text), Spreads(store))
+    note = CHANGE_NOTE + few_sessions_note([one.cell for one in found] + [one.before for one in found])
+    note = note if found else "The two have no cell in common."
     return Extra(f"Beside {text}", CHANGE_HEADINGS, [change_row(one) for one in found], note)
 
 
-CHANGE_HEADINGS = ("cell", "from", "before ms", "now ms", "ratio", "95 % interval", "artifact")
+CHANGE_HEADINGS = ("cell", "from", "before ms", "now ms", "ratio", "95 % interval", "run to run", "artifact")
+CHANGE_NOTE = (
+    "Ratio: now / before; above 1 is slower; with ÷ reference, of medians relative to the reference workload. The "
+    "interval holds what runs differ by: estimated from the store, or assumed. "
+)
 
 
 def change_row(change: Change) -> tuple[str, ...]:
@@ -96,7 +110,9 @@ def change_row(change: Change) -> tuple[str, ...]:
     ratio = change.ratio
     interval = f"{ratio.low:.3f}–{ratio.high:.3f}" if ratio.low is not None and ratio.high is not None else "–"
     artifacts = dict.fromkeys((change.before.artifact_sha256[:8], change.cell.artifact_sha256[:8]))
-    figures = (number(change.before.median), number(change.cell.median), f"{ratio.value:.3f}", interval)
+    spread = f"{change.spread.deviation:.1%}{'' if change.spread.freedom else ' assumed'}"
+    spread += " ÷ reference" if change.by_reference else ""
+    figures = (number(change.before.median), number(change.cell.median), f"{ratio.value:.3f}", interval, spread)
     cell = change.cell
     name = f"{cell.model} on {cell.way}, {cell.precision}, {cell.runner} of {cell.device}"
     return (name, cell.provenance, *figures, " → ".join(artifacts))

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sdkgen import pages, resources
-from sdkgen.bench.report.model import CellReport, Report, totals
-from sdkgen.bench.report.text import HEADINGS, Extra, footnote, rows
+from sdkgen.bench.report.drawing import draw_cell
+from sdkgen.bench.report.model import CellReport, Report
+from sdkgen.bench.report.notes import footnote
+from sdkgen.bench.report.text import HEADINGS, Extra, rows
 from sdkgen.bench.results.store import Store, StoredSession
-from sdkgen.bench.runs.bench import temperature
 
 _SORT_FIELDS = (
     "device", "provenance", "model", "backend", "median", "low", "p95", "completion", "cold_init", "warm_init", "first",
@@ -19,6 +20,10 @@ _SORT_FIELDS = (
 """What each of ``HEADINGS`` is sorted by."""
 
 _NUMERIC = _SORT_FIELDS[_SORT_FIELDS.index("median") : _SORT_FIELDS.index("verdicts")]
+
+_FIRST = ("device", "from", "model", "backend", "median ms", "95 % interval", "verdicts")
+_ORDER = [HEADINGS.index(one) for one in (*_FIRST, *(name for name in HEADINGS if name not in _FIRST))]
+"""The columns of the page: what decides whether a figure may be believed stands beside it, in sight."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +38,24 @@ def page(report: Report, store: Store, extras: Sequence[Extra] = ()) -> str:
     from markupsafe import Markup
 
     folder = resources.path("templates") / "report"
-    sessions = store.sessions(report.runs)
-    data = [_cell(cell, sessions) for cell in report.cells]
+    sessions: dict[tuple[str, ...], list[StoredSession]] = {}
+    for one in store.sessions(report.runs):
+        if one.status == "complete" and len(one.series):
+            sessions.setdefault(_key(one), []).append(one)
+    data = [
+        {"name": _visible(cell.name), "errors": [_visible(error) for error in cell.errors]}
+        | draw_cell(cell, sessions.get((*cell.key, cell.artifact_sha256), []), len(report.cells))
+        for cell in report.cells
+    ]
     return pages.template("report").render(
         title="Latency by device",
         runs=[_visible(run) for run in report.runs],
         started=report.started,
         versions=", ".join(f"{name} {version}" for name, version in sorted(report.versions.items())),
         note=footnote(report),
-        headings=HEADINGS,
-        numeric=[field in _NUMERIC for field in _SORT_FIELDS],
+        headings=[HEADINGS[at] for at in _ORDER],
+        provenance=[HEADINGS[at] for at in _ORDER].index("from"),
+        numeric=[_SORT_FIELDS[at] in _NUMERIC for at in _ORDER],
         rows=[_row(cell, text) for cell, text in zip(report.cells, rows(report.cells), strict=True)],
         extras=[
             Extra(one.title, one.headings, [[_visible(text) for text in line] for line in one.rows], one.note)
@@ -62,11 +75,11 @@ def _json(value: object) -> str:
 
 
 def _row(cell: CellReport, texts: Sequence[str]) -> _Row:
-    keys = [getattr(cell, field) for field in _SORT_FIELDS]
+    keys = [getattr(cell, _SORT_FIELDS[at]) for at in _ORDER]
     return _Row(
-        [_visible(text) for text in texts],
+        [_visible(texts[at]) for at in _ORDER],
         [", ".join(key) if isinstance(key, tuple) else "" if key is None else _visible(str(key)) for key in keys],
-        [field in _NUMERIC for field in _SORT_FIELDS],
+        [_SORT_FIELDS[at] in _NUMERIC for at in _ORDER],
     )
 
 
@@ -74,34 +87,7 @@ def _visible(text: str) -> str:
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
-def _cell(cell: CellReport, sessions: Sequence[StoredSession]) -> dict[str, object]:
-    mine = [session for session in sessions if _key(session) == (*cell.key, cell.artifact_sha256)]
-    good = [session for session in mine if session.status == "complete" and session.recording.samples]
-    return {
-        "name": _visible(cell.name),
-        "errors": [_visible(error) for error in cell.errors],
-        "sessions": [
-            {"number": index, "started": session.started[11:19], "heat": _heat(session), "samples": _samples(session)}
-            for index, session in enumerate(good)
-        ],
-    }
-
-
 def _key(one: StoredSession) -> tuple[str, ...]:
     paced = f"{one.paced:g}" if one.paced else ""
     first = (one.identity.serial_hash, one.provenance, one.model, one.backend, str(one.threads))
     return (*first, one.precision, one.runner, paced, one.artifact_sha256)
-
-
-def _samples(session: StoredSession) -> list[tuple[float, float, float | None]]:
-    """Return per sample: milliseconds since the first, write to read-back, and the run alone; in milliseconds."""
-    return [
-        (round(s.at_ns / 1e6, 3), round(total, 5), None if s.run_ns is None else round(s.run_ns / 1e6, 5))
-        for s, total in zip(session.recording.samples, totals(session), strict=True)
-    ]
-
-
-def _heat(session: StoredSession) -> str:
-    before = temperature(session.health_before) if session.health_before else None
-    after = temperature(session.health_after) if session.health_after else None
-    return f", {before:.0f} → {after:.0f} °C" if before is not None and after is not None else ""

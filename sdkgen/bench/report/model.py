@@ -14,8 +14,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from sdkgen.bench.devices.health import Health, hot
+from sdkgen.bench.report.comparison import Comparison, compare_to_baselines
+from sdkgen.bench.report.paired import device_name
 from sdkgen.bench.results import statistics
-from sdkgen.bench.results.store import Provenance, Store, StoredRun, StoredSession
+from sdkgen.bench.results.packing import Provenance
+from sdkgen.bench.results.series import completions, totals
+from sdkgen.bench.results.store import Store, StoredRun, StoredSession
 from sdkgen.errors import UsageError, nearest
 from sdkgen.spec.registry import load_model, model_names
 
@@ -78,6 +82,8 @@ class CellReport(_Record):
     delegated: int | None
     verdicts: tuple[Verdict, ...]
     session_medians: tuple[float, ...]
+    reference_medians: tuple[float | None, ...] = ()
+    """Of the reference workload in the same sessions; None where a session did not time it."""
     errors: tuple[str, ...]
 
     @property
@@ -97,6 +103,14 @@ class CellReport(_Record):
         )
 
     @property
+    def to_reference(self) -> tuple[float, ...] | None:
+        """The session medians relative to the reference workload's; None unless every session timed it."""
+        pairs = list(zip(self.session_medians, self.reference_medians, strict=False))
+        if not pairs or len(pairs) < len(self.session_medians) or not all(theirs for _, theirs in pairs):
+            return None
+        return tuple(mine / theirs for mine, theirs in pairs if theirs)
+
+    @property
     def way(self) -> str:
         """The backend, the CPU's threads, and the pace if one was kept."""
         threads = f" × {self.threads}" if self.backend != "gpu" and self.threads else ""
@@ -111,11 +125,12 @@ class CellReport(_Record):
 class Report(_Record):
     """The cells of some runs; ``schema_version`` counts changes of this format."""
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[1, 2] = 2
     runs: tuple[str, ...]
     started: str
     versions: dict[str, str]
     cells: tuple[CellReport, ...]
+    comparisons: tuple[Comparison, ...] = ()
 
 
 def told_apart(cells: Sequence[CellReport], *same: str) -> list[str]:
@@ -162,7 +177,8 @@ def build_report(store: Store, run_ids: Sequence[str]) -> Report:
     """Return the report of some runs, cells in the order in which they were first measured."""
     runs = [run for run in store.runs() if run.id in run_ids]
     cells: dict[tuple[object, ...], list[StoredSession]] = {}
-    for session in store.sessions(run_ids):
+    found = store.sessions(run_ids)
+    for session in found:
         one = session
         key = (one.identity.serial_hash, one.provenance, one.model, one.artifact_sha256, one.backend, one.threads)
         cells.setdefault((*key, one.precision, one.runner, one.paced), []).append(session)
@@ -171,30 +187,19 @@ def build_report(store: Store, run_ids: Sequence[str]) -> Report:
         started=runs[0].started if runs else "",
         versions=runs[-1].versions if runs else {},
         cells=tuple(_cell(sessions) for sessions in cells.values()),
+        comparisons=compare_to_baselines(runs, found),
     )
-
-
-def device_name(session: StoredSession) -> str:
-    """Return how to call a device: maker and model, and a few letters that tell it from its twins."""
-    identity = session.identity
-    words = [word for word in (identity.manufacturer, identity.model or identity.soc) if word]
-    return f"{' '.join(words) or 'device'} #{identity.serial_hash[:4]}"
-
-
-def totals(session: StoredSession) -> list[float]:
-    """Return a session's samples, write to read-back, in milliseconds."""
-    return [sample.total_ns / _MS for sample in session.recording.samples]
 
 
 def _cell(sessions: Sequence[StoredSession]) -> CellReport:
     last = sessions[-1]
     good = [session for session in sessions if session.status == "complete"]
-    raw = [totals(session) for session in good if session.recording.samples]
-    runs = [[s.run_ns / _MS for s in session.recording.samples if s.run_ns is not None] for session in good]
+    raw = [totals(session.series) for session in good if len(session.series)]
+    runs = [completions(session.series) for session in good]
     medians = statistics.session_medians(raw) if raw else _summary_medians(good)
     whole = statistics.interval_of(medians) if medians else statistics.Interval(0.0)
-    timed = [session for session in runs if session]
-    placements = [one.recording.placement for one in good if one.recording.placement is not None]
+    timed = [times for times in runs if len(times)]
+    placements = [one.record.placement for one in good if one.record.placement is not None]
     identity = last.identity
     return CellReport(
         device=device_name(last),
@@ -220,33 +225,39 @@ def _cell(sessions: Sequence[StoredSession]) -> CellReport:
         low=whole.low,
         high=whole.high,
         p95=statistics.percentile(raw, 0.95) if raw else None,
-        completion=statistics.median_of_medians(timed).value if timed else None,
-        cold_init=_median([one.recording.init.cold_ns if one.recording.init else None for one in good]),
-        warm_init=_median([one.recording.init.warm_ns if one.recording.init else None for one in good]),
-        first=_median([one.recording.first.total_ns if one.recording.first else None for one in good]),
-        slowest_first=max((o.recording.first.total_ns / _MS for o in good if o.recording.first), default=None),
+        completion=float(np.median(statistics.session_medians(timed))) if timed else None,
+        cold_init=_median([one.record.init.cold_ns if one.record.init else None for one in good]),
+        warm_init=_median([one.record.init.warm_ns if one.record.init else None for one in good]),
+        first=_median([one.record.first.total_ns if one.record.first else None for one in good]),
+        slowest_first=max((o.record.first.total_ns / _MS for o in good if o.record.first), default=None),
         memory_mib=_memory(good),
         ops=_known([placement.ops for placement in placements]),
         delegated=_known([placement.delegated for placement in placements]),
         verdicts=tuple(_verdicts(sessions, good, medians, bool(raw))),
         session_medians=tuple(medians),
+        reference_medians=tuple(_reference(session) for session in good if len(session.series)),
         errors=tuple(dict.fromkeys(_said(session) for session in sessions if session.error)),
     )
+
+
+def _reference(session: StoredSession) -> float | None:
+    timed = session.record.reference
+    return timed.median_ns / _MS if timed is not None and timed.median_ns > 0 else None
 
 
 def _verdicts(
     sessions: Sequence[StoredSession], good: Sequence[StoredSession], medians: Sequence[float], raw: bool
 ) -> list[Verdict]:
     found: list[Verdict] = []
-    if any(throttled(session.health_before, session.health_after) for session in good):
+    if any(_throttled(session) for session in good):
         found.append("throttled")
     if any(session.health_before and hot(session.health_before) for session in good):
         found.append("hot")
     if len(medians) > 1 and statistics.spread(medians) > statistics.UNSTABLE_SPREAD:
         found.append("unstable")
-    if any(session.recording.warmup and not session.recording.warmup.settled for session in good):
+    if any(session.record.warmup and not session.record.warmup.settled for session in good):
         found.append("not settled")
-    if any(session.recording.placement and not session.recording.placement.full for session in good):
+    if any(session.record.placement and not session.record.placement.full for session in good):
         found.append("partly on CPU")
     if good and len(good) < statistics.FEWEST_SESSIONS:
         found.append("few sessions")
@@ -264,8 +275,13 @@ def _models_of(session: StoredSession) -> list[str]:
     return [word for word in re.split(r"[ ,]+", session.model) if word in model_names()]
 
 
+def _throttled(session: StoredSession) -> bool:
+    later = (session.health_during, session.health_after)
+    return any(throttled(session.health_before, one) for one in later)
+
+
 def throttled(before: Health | None, after: Health | None) -> bool:
-    """Return whether a device grew too warm during a session: its own word, or clocks that fell and stayed down."""
+    """Return whether a device grew too warm after ``before``: its own word, or clocks that fell."""
     if before is None or after is None:
         return False
     if (after.thermal_status or 0) > max(before.thermal_status or 0, 0):
@@ -277,12 +293,12 @@ def throttled(before: Health | None, after: Health | None) -> bool:
 
 def _summary_medians(good: Sequence[StoredSession]) -> list[float]:
     """Return the medians, or where there are none the means, that a tool without raw samples gave."""
-    summaries = [session.recording.summary for session in good if session.recording.summary is not None]
+    summaries = [session.record.summary for session in good if session.record.summary is not None]
     return [(one.median_ns if one.median_ns is not None else one.mean_ns) / _MS for one in summaries]
 
 
 def _memory(good: Sequence[StoredSession]) -> float | None:
-    peaks = [one.recording.end.peak_kib for one in good if one.recording.end and one.recording.end.peak_kib >= 0]
+    peaks = [one.record.end.peak_kib for one in good if one.record.end and one.record.end.peak_kib >= 0]
     return max(peaks) / 1024 if peaks else None
 
 

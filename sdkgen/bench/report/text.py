@@ -12,8 +12,8 @@ from rich.table import Table
 
 from sdkgen import console
 from sdkgen.bench.report.model import CellReport, Report, told_apart
-from sdkgen.bench.results import statistics
-from sdkgen.bench.results.store import Store
+from sdkgen.bench.report.notes import footnote, pairs_note
+from sdkgen.bench.results.store import RunSummary, Store
 
 
 @dataclass(frozen=True)
@@ -39,18 +39,53 @@ def print_table(report: Report, extras: Sequence[Extra] = ()) -> None:
     _print(HEADINGS, rows(report.cells))
     if note := footnote(report):
         console.out.print(f"[dim]{note}[/]", soft_wrap=True)
-    for extra in extras:
+    for extra in (*comparison_tables(report), *extras):
         print_rows(extra.headings, extra.rows, title=extra.title, note=extra.note)
+
+
+def comparison_tables(report: Report) -> list[Extra]:
+    """Return a table of each of the report's rows beside the baseline of its run; none if no run has one."""
+    found = report.comparisons
+    if not found:
+        return []
+    headings = ("device", "backend", "row", "baseline", "baseline ms", "ms", "ratio", "95 % interval", "pairs")
+    lines = [
+        (
+            one.device,
+            one.backend,
+            one.model + (f", {one.run}" if len(report.runs) > 1 else ""),
+            one.baseline,
+            number(one.baseline_median),
+            number(one.median),
+            number(one.ratio, 3),
+            f"{number(one.low, 3)}–{number(one.high, 3)}" if one.low is not None else "–",
+            str(one.pairs),
+        )
+        for one in found
+    ]
+    note = "Ratio: of sessions that took turns; above 1 is slower than the baseline. "
+    return [Extra("Beside the baseline", headings, lines, note + pairs_note([one.pairs for one in found]))]
 
 
 def print_runs(store: Store) -> None:
     """Print a line for each run that the store holds."""
-    table = Table("run", "started", "sessions", "runs a session", "ended", box=None, header_style="bold")
+    summaries = store.summaries()
+    headings = ("run", "started", "ended", "stored", "sessions × runs", "models", "devices", "host")
+    lines = []
     for one in store.runs():
-        settings = one.settings
-        ended = one.ended or "interrupted"
-        table.add_row(one.id, one.started, str(settings.get("sessions")), str(settings.get("runs")), ended)
-    console.out.print(table)
+        held = summaries.get(one.id, RunSummary())
+        asked = f"{one.settings.get('sessions')} × {one.settings.get('runs')}"
+        host = str(one.host.get("name") or one.host.get("machine") or "–")
+        ended = one.ended or "interrupted, or goes on"
+        lines.append(
+            (one.id, one.started, ended, str(held.sessions), asked, _listed(held.models), _listed(held.devices), host)
+        )
+    _print(headings, lines)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
 
 
 def print_rows(headings: Sequence[str], rows: Sequence[Sequence[str]], *, title: str, note: str = "") -> None:
@@ -74,16 +109,6 @@ def rows(cells: Sequence[CellReport]) -> list[tuple[str, ...]]:
     """Return the cells' figures as text, in the order of ``HEADINGS``; beside the backend, what tells cells apart."""
     told = told_apart(cells, "serial_hash", "provenance", "model", "way")
     return [_row(cell, cell.way + more) for cell, more in zip(cells, told, strict=True)]
-
-
-def footnote(report: Report) -> str:
-    """Return what must be known about intervals of so few sessions as some cells have; empty if none has."""
-    if all(cell.low is None or len(cell.session_medians) >= statistics.SURE_SESSIONS for cell in report.cells):
-        return ""
-    return (
-        f"With fewer than {statistics.SURE_SESSIONS} sessions the interval is their range, which holds the true median "
-        "in 75 % of all cases with three, and in 88 % with four."
-    )
 
 
 def _row(cell: CellReport, way: str) -> tuple[str, ...]:
@@ -125,6 +150,11 @@ def markdown(report: Report) -> str:
     )
 
 
+def markdown_section(table: Extra) -> str:
+    """Return a further table with its title and note as Markdown."""
+    return f"### {table.title}\n\n{markdown_table(table.headings, table.rows)}\n{table.note}\n"
+
+
 def markdown_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; text that would end a cell or begin markup is escaped."""
     lines = [f"| {' | '.join(headings)} |", f"|{'---|' * len(headings)}"]
@@ -141,7 +171,9 @@ def _plain(text: str) -> str:
 
 def as_csv(report: Report) -> str:
     """Return the report as CSV with full precision; a cell that a spreadsheet would take for a formula gets a quote."""
-    fields = [name for name in CellReport.model_fields if name not in ("session_medians", "errors")]
+    fields = [
+        name for name in CellReport.model_fields if name not in ("session_medians", "reference_medians", "errors")
+    ]
     made = io.StringIO()
     writer = csv.writer(made, lineterminator="\n")
     writer.writerow(fields)

@@ -6,15 +6,17 @@ A store made by an older version is brought up to date when it is opened; one ma
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import groupby
+from operator import itemgetter
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Column,
     Connection,
     Float,
     ForeignKey,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -22,7 +24,9 @@ from sqlalchemy import (
     text,
 )
 
-VERSION = 2
+from sdkgen.bench.results.series import pack
+
+VERSION = 3
 
 metadata = MetaData()
 
@@ -64,8 +68,8 @@ sessions = Table(
     Column("status", String(20), nullable=False),
     Column("provenance", String(20), nullable=False),
     Column("transport", String(20), nullable=False),
-    Column("runner", String(40), nullable=False),
-    Column("model", String(80), nullable=False),
+    Column("runner", Text, nullable=False),
+    Column("model", Text, nullable=False),
     Column("artifact_sha256", String(64), nullable=False),
     Column("backend", String(20), nullable=False),
     Column("threads", Integer, nullable=False),
@@ -73,6 +77,7 @@ sessions = Table(
     Column("paced", Float),
     Column("record", JSON, nullable=False),
     Column("health_before", JSON),
+    Column("health_during", JSON),
     Column("health_after", JSON),
     Column("error", JSON),
     Column("log", Text, nullable=False, default=""),
@@ -81,15 +86,13 @@ sessions = Table(
     Column("reconnects", Integer, nullable=False, server_default=text("0")),
 )
 
-samples = Table(
-    "samples",
+series = Table(
+    "series",
     metadata,
     Column("session_id", ForeignKey("sessions.id"), primary_key=True),
-    Column("i", Integer, primary_key=True),
-    Column("at_ns", BigInteger, nullable=False),
-    Column("run_ns", BigInteger),
-    Column("total_ns", BigInteger, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )
+"""The samples of a session, packed: see ``sdkgen.bench.results.series``."""
 
 
 def _count_reconnections(connection: Connection) -> None:
@@ -97,7 +100,22 @@ def _count_reconnections(connection: Connection) -> None:
     connection.execute(text("ALTER TABLE sessions ADD COLUMN reconnects INTEGER NOT NULL DEFAULT 0"))
 
 
-STEPS: dict[int, Callable[[Connection], None]] = {1: _count_reconnections}
+def _pack_samples(connection: Connection) -> None:
+    """Version 3 keeps a session's samples in one value instead of a row each, names of any length, heat in between."""
+    connection.execute(text("ALTER TABLE sessions ADD COLUMN health_during JSON"))
+    if connection.dialect.name == "postgresql":
+        for column in ("model", "runner"):
+            connection.execute(text(f"ALTER TABLE sessions ALTER COLUMN {column} TYPE TEXT"))
+    series.create(connection)
+    query = text("SELECT session_id, at_ns, run_ns, total_ns FROM samples ORDER BY session_id, i")
+    rows = connection.execution_options(yield_per=10_000).execute(query)
+    for session_id, group in groupby(rows, itemgetter(0)):
+        data = pack([tuple(row)[1:] for row in group])
+        connection.execute(series.insert().values(session_id=session_id, data=data))
+    connection.execute(text("DROP TABLE samples"))
+
+
+STEPS: dict[int, Callable[[Connection], None]] = {1: _count_reconnections, 2: _pack_samples}
 """By version: the step from it to the next."""
 
 

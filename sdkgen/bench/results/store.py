@@ -6,41 +6,41 @@ transaction, so that a kill at any moment loses no session that had been written
 
 from __future__ import annotations
 
+import base64
+import gc
 import os
 import platform
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, insert, inspect, select
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, DataError, NoSuchModuleError, OperationalError
-from sqlalchemy.pool import NullPool
+from sqlalchemy import Connection, Table, func, insert, select
 
 from sdkgen.artifact import tool_versions
 from sdkgen.bench.devices.health import Health
 from sdkgen.bench.devices.identity import Identity
-from sdkgen.bench.plan import Cell, Settings
+from sdkgen.bench.plan import Settings
 from sdkgen.bench.results import migrations as tables
-from sdkgen.bench.samples import Recording
-from sdkgen.bench.sessions.session import Outcome
-from sdkgen.errors import SdkgenError, UsageError
+from sdkgen.bench.results.database import (
+    StoreError,
+    default_url,
+    guard,
+    open_engine,
+    prepare,
+    without_password,
+)
+from sdkgen.bench.results.packing import Provenance, make_storable, pack_session
+from sdkgen.bench.results.series import Series, unpack, untimed_as_none
+from sdkgen.bench.samples import Recording, Sample
 
-Provenance: TypeAlias = Literal["measured", "emulated", "published"]
-"""Where a figure comes from: a device, an emulated device, or a publication."""
-
-LOCK_SECONDS = 15.0
-"""How long to wait for another process that is writing."""
-
-
-class StoreError(SdkgenError):
-    """The result store cannot be read or written; ``context`` is its place."""
-
-    reference = "store-failed"
+_AS_STORED = (
+    "id", "run_id", "number", "started", "status", "provenance", "transport", "runner", "model", "artifact_sha256",
+    "backend", "threads", "precision", "paced", "error", "log", "device_seconds", "host_seconds", "reconnects",
+)  # fmt: skip
+"""The columns of a session that are what they are."""
 
 
 @dataclass(frozen=True)
@@ -62,14 +62,28 @@ class StoredSession:
     precision: str
     paced: float | None
     identity: Identity
-    recording: Recording
+    record: Recording
+    """All that was recorded but the samples."""
+    series: Series
+    """The samples, as ``sdkgen.bench.results.series`` has them."""
     health_before: Health | None
+    health_during: Health | None
+    """The worst that the device said of its heat and clocks while it was measured."""
     health_after: Health | None
     error: dict[str, str] | None
     log: str
     device_seconds: float
     host_seconds: float
     reconnects: int
+
+    @property
+    def recording(self) -> Recording:
+        """All that was recorded, with an object a sample: for a few sessions, not for thousands."""
+        samples = [
+            Sample(i=i, at_ns=at, run_ns=untimed_as_none(run), total_ns=total)
+            for i, (at, run, total) in enumerate(self.series.tolist())
+        ]
+        return self.record.model_copy(update={"samples": tuple(samples)})
 
 
 @dataclass(frozen=True)
@@ -81,15 +95,30 @@ class StoredRun:
     ended: str | None
     settings: dict[str, Any]
     versions: dict[str, str]
+    host: dict[str, Any]
 
 
-def default_url() -> str:
-    """Return ``$SDKGEN_STORE`` (a path or a URL), or a file in the user's data folder."""
-    if chosen := os.environ.get("SDKGEN_STORE"):
-        return chosen
-    from platformdirs import user_data_path
+@dataclass(frozen=True)
+class RunSummary:
+    """What a run holds: stored sessions, and the models and devices that they are of, as makers name them."""
 
-    return str(user_data_path("sdkgen", appauthor=False) / "results.sqlite")
+    sessions: int = 0
+    models: tuple[str, ...] = ()
+    devices: tuple[str, ...] = ()
+
+
+_WHICH_SESSION = (
+    "run_id",
+    "device_id",
+    "number",
+    "started",
+    "model",
+    "backend",
+    "artifact_sha256",
+    "threads",
+    "runner",
+)
+"""What makes two stored sessions one and the same."""
 
 
 class Store:
@@ -101,12 +130,14 @@ class Store:
         Raises ``StoreError`` if it is damaged, from a newer version, or cannot be read.
         """
         where = where or default_url()
-        self.url = where if "://" in where else f"sqlite:///{Path(where).absolute()}"
-        self.place = where
-        self._engine = self._open(create)
+        self.place = without_password(where)
+        self.run_rows: dict[str, dict[str, Any]] = {}
+        """The runs that were begun here, as they were stored."""
+        self._last: tuple[tuple[str, ...], list[StoredSession]] | None = None
+        self._engine = open_engine(where, create=create)
         self._writer = self._engine.execution_options(sdkgen_writes=True)
-        with self._guard(), (self._writer if create else self._engine).begin() as connection:
-            self._prepare(connection, create)
+        with guard(self.place), (self._writer if create else self._engine).begin() as connection:
+            prepare(connection, self.place, create=create)
 
     def close(self) -> None:
         """Let go of the database."""
@@ -120,220 +151,116 @@ class Store:
         row = {
             "id": run_id,
             "started": now.isoformat(timespec="seconds"),
-            "host": host,
+            "host": host | {"name": platform.node()},
             "settings": settings.model_dump(mode="json"),
             "versions": tool_versions("sqlalchemy", "numpy"),
         }
-        with self._guard(), self._writer.begin() as connection:
-            connection.execute(insert(tables.runs).values(**row))
+        self.run_rows[run_id] = row
+        self.insert_run(row)
         return run_id
+
+    def insert_run(self, row: Mapping[str, Any]) -> None:
+        """Store a run, unless it is there already."""
+        self._last = None
+        with guard(self.place), self._writer.begin() as connection:
+            known = select(tables.runs.c.id).where(tables.runs.c.id == row["id"])
+            if connection.execute(known).first() is None:
+                connection.execute(insert(tables.runs).values(**make_storable(dict(row))))
 
     def end_run(self, run_id: str) -> None:
         """Store that a bench has ended."""
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        with self._guard(), self._writer.begin() as connection:
+        with guard(self.place), self._writer.begin() as connection:
             connection.execute(tables.runs.update().where(tables.runs.c.id == run_id).values(ended=now))
 
-    def add_session(
-        self,
-        run_id: str,
-        number: int,
-        *,
-        identity: Identity,
-        transport: str,
-        runner: str,
-        cell: Cell,
-        settings: Settings,
-        outcome: Outcome,
-        health: tuple[Health | None, Health | None] = (None, None),
-        started: str = "",
-        host_seconds: float = 0.0,
-    ) -> int:
-        """Store a session with its samples, whole or not at all, and return its id."""
-        provenance: Provenance = "emulated" if identity.emulated else "measured"
-        error = outcome.error
-        row = {
-            "run_id": run_id,
-            "number": number,
-            "started": started or datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "status": outcome.status,
-            "provenance": provenance,
-            "transport": transport,
-            "runner": runner,
-            "model": cell.model,
-            "artifact_sha256": cell.sha256,
-            "backend": cell.backend,
-            "threads": cell.threads,
-            "precision": cell.precision,
-            "paced": settings.paced,
-            "record": outcome.recording.model_dump(mode="json", by_alias=True, exclude={"samples"}),
-            "health_before": health[0] and health[0].model_dump(mode="json"),
-            "health_after": health[1] and health[1].model_dump(mode="json"),
-            "error": error and {"reference": error.reference, "message": error.message, "hint": error.hint},
-            "log": outcome.log,
-            "device_seconds": outcome.device_seconds,
-            "host_seconds": host_seconds,
-            "reconnects": outcome.reconnects,
-        }
-        with self._guard(), self._writer.begin() as connection:
-            row["device_id"] = _device_id(connection, identity, provenance)
+    def add_session(self, run_id: str, number: int, **parts: Any) -> int:
+        """Store a session with its samples, whole or not at all, and return its id; see ``pack_session``."""
+        made = self.insert_session(pack_session(run_id, number, **parts))
+        if made is None:
+            raise StoreError("this session is stored already", context=self.place, hint="Begin a run of its own.")
+        return made
+
+    def insert_session(self, packed: Mapping[str, Any]) -> int | None:
+        """Store what ``pack_session`` made, whole or not at all; return its id, or None if it is there already.
+
+        Raises ``KeyError``, ``TypeError`` or ``ValueError`` for anything else.
+        """
+        self._last = None
+        row = dict(packed)
+        identity = Identity.model_validate(row.pop("identity"))
+        data = base64.b64decode(row.pop("series"), validate=True)
+        unpack(data)
+        columns = tables.sessions.c
+        with guard(self.place), self._writer.begin() as connection:
+            row["device_id"] = _device_id(connection, identity, row["provenance"])
+            same = [columns[name] == row[name] for name in _WHICH_SESSION]
+            if connection.execute(select(columns.id).where(*same)).first() is not None:
+                return None
             session_id = _inserted(connection, tables.sessions, row)
-            rows = [
-                {"session_id": session_id, "i": s.i, "at_ns": s.at_ns, "run_ns": s.run_ns, "total_ns": s.total_ns}
-                for s in outcome.recording.samples
-            ]
-            if rows:
-                connection.execute(insert(tables.samples), rows)
+            if data:
+                connection.execute(insert(tables.series).values(session_id=session_id, data=data))
         return session_id
 
     def runs(self) -> list[StoredRun]:
         """Return all runs, the oldest first."""
         query = select(tables.runs).order_by(tables.runs.c.started, tables.runs.c.id)
-        with self._guard(), self._engine.connect() as connection:
+        with guard(self.place), self._engine.connect() as connection:
             return [
-                StoredRun(row.id, row.started, row.ended, row.settings, row.versions)
+                StoredRun(row.id, row.started, row.ended, row.settings, row.versions, row.host)
                 for row in connection.execute(query)
             ]
 
+    def summaries(self) -> dict[str, RunSummary]:
+        """Return what each run holds, by its id; runs without sessions are left out."""
+        one = tables.sessions.c
+        query = select(one.run_id, one.model, one.device_id, func.count()).group_by(
+            one.run_id, one.model, one.device_id
+        )
+        with guard(self.place), self._engine.connect() as connection:
+            devices = {row.id: row.identity for row in connection.execute(select(tables.devices))}
+            rows = connection.execute(query.order_by(func.min(one.id))).all()
+        found: dict[str, RunSummary] = {}
+        for run_id, model, device, count in rows:
+            known, who = found.get(run_id, RunSummary()), devices[device]
+            name = str(who.get("model") or who.get("soc") or "device")
+            found[run_id] = RunSummary(
+                known.sessions + count,
+                tuple(dict.fromkeys((*known.models, model))),
+                tuple(dict.fromkeys((*known.devices, name))),
+            )
+        return found
+
     def sessions(self, run_ids: Sequence[str]) -> list[StoredSession]:
-        """Return the sessions of some runs with their samples, in the order in which they were written."""
+        """Return the sessions of some runs with their samples, in the order in which they were written.
+
+        Those that were asked for last are kept until something is written: a page follows its report.
+        """
+        if self._last is not None and self._last[0] == tuple(run_ids):
+            return self._last[1]
         query = (
-            select(tables.sessions, tables.devices.c.identity)
-            .join(tables.devices)
+            select(tables.sessions, tables.series.c.data)
+            .outerjoin(tables.series)
             .where(tables.sessions.c.run_id.in_(run_ids))
             .order_by(tables.sessions.c.id)
         )
-        with self._guard(), self._engine.connect() as connection:
-            rows = list(connection.execute(query).mappings())
-            return [_session(row, _samples(connection, row["id"])) for row in rows]
-
-    def _open(self, create: bool) -> Engine:
-        try:
-            url = make_url(self.url)
-            engine = create_engine(
-                url,
-                poolclass=NullPool,
-                connect_args={"timeout": LOCK_SECONDS} if url.get_backend_name() == "sqlite" else {},
-            )
-        except (ArgumentError, NoSuchModuleError, ImportError) as error:
-            raise UsageError(
-                f"the store is not a database that can be opened: {error}",
-                context=self.place,
-                hint="Give a path to an SQLite file, or a URL such as sqlite:///results.sqlite.",
-            ) from error
-        if url.get_backend_name() != "sqlite":
-            return engine
-        event.listen(engine, "connect", _configure_sqlite)
-        event.listen(engine, "begin", _begin_sqlite)
-        path = Path((url.database or "").removeprefix("file:"))
-        if not create and not path.exists():
-            raise _no_store(str(path))
-        if create:
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise StoreError(
-                    f"the folder of the store cannot be made: {error.strerror}",
-                    context=str(path),
-                    hint="Choose another place with --store, or set SDKGEN_STORE.",
-                    reference="store-read-only",
-                ) from error
-        return engine
-
-    def _prepare(self, connection: Connection, create: bool) -> None:
-        if not inspect(connection).has_table("meta"):
-            if inspect(connection).get_table_names():
-                raise StoreError(
-                    "this database holds something else", context=self.place, hint="Choose another place with --store."
-                )
-            if not create:
-                # Perhaps somebody is making it at this very moment.
-                raise _no_store(self.place)
-            tables.metadata.create_all(connection)
-            connection.execute(insert(tables.meta).values(key="schema", value=str(tables.VERSION)))
-            return
-        found = connection.execute(
-            select(tables.meta.c.value).where(tables.meta.c.key == "schema")
-        ).scalar_one_or_none()
-        version = int(found) if found is not None and found.isdigit() else 0
-        if version > tables.VERSION:
-            raise StoreError(
-                f"the store has schema version {version}, and this sdkgen knows {tables.VERSION}",
-                context=self.place,
-                hint="Update sdkgen, or choose another store with --store.",
-                reference="store-too-new",
-            )
-        if version < 1:
-            raise self._damaged("it names no schema version")
-        if version < tables.VERSION:
-            tables.migrate(connection, version)
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        """Turn the database's errors into ones that say what to do."""
-        try:
-            yield
-        except OperationalError as error:
-            text = str(error.orig)
-            if "locked" in text or "busy" in text:
-                raise StoreError(
-                    f"another process has been writing to the store for {LOCK_SECONDS:g} s",
-                    context=self.place,
-                    hint="Wait until it is done, or choose another store with --store.",
-                    reference="store-locked",
-                ) from error
-            if "readonly" in text or "unable to open" in text:
-                raise StoreError(
-                    f"the store cannot be written: {text}",
-                    context=self.place,
-                    hint="Make the file and its folder writable, or choose another place with --store.",
-                    reference="store-read-only",
-                ) from error
-            if "disk is full" in text:
-                raise StoreError("the disk is full", context=self.place, hint="Free some space.") from error
-            raise StoreError(f"the store failed: {text}", context=self.place, hint="Choose another --store.") from error
-        except DataError as error:
-            raise StoreError(
-                f"the store does not take a value: {error.orig}", context=self.place, hint="Choose another --store."
-            ) from error
-        except DatabaseError as error:
-            raise self._damaged(str(error.orig)) from error
-
-    def _damaged(self, why: str) -> StoreError:
-        return StoreError(
-            f"the store is damaged: {why}",
-            context=self.place,
-            hint="Move it away to keep it (sqlite3 FILE .recover may save its rows), and a new one is made; or choose "
-            "another with --store.",
-            reference="store-damaged",
-        )
+        with guard(self.place), self._engine.connect() as connection, _uncollected():
+            devices = connection.execute(select(tables.devices.c.id, tables.devices.c.identity))
+            known = {row.id: Identity.model_validate(row.identity) for row in devices}
+            found = [_session(row, known) for row in connection.execute(query).mappings()]
+        self._last = tuple(run_ids), found
+        return found
 
 
-def _no_store(place: str) -> StoreError:
-    return StoreError(
-        "there is no result store",
-        context=place,
-        hint="Measure something first: sdkgen bench.",
-        reference="no-store",
-    )
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    # Python's driver would begin a transaction only before the first insert: tables would be made outside of any.
-    connection.isolation_level = None
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.execute("PRAGMA synchronous = FULL")
-    cursor.close()
-
-
-def _begin_sqlite(connection: Connection) -> None:
-    """Begin a transaction that holds everything; one that writes keeps others out from its beginning.
-
-    SQLite lets a transaction wait for others only at its beginning: one that has read is refused at once.
-    """
-    writes = connection.get_execution_options().get("sdkgen_writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """Let the garbage collector rest: it would look through thousands of new objects again and again for nothing."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _device_id(connection: Connection, identity: Identity, provenance: str) -> int:
@@ -355,20 +282,14 @@ def _inserted(connection: Connection, table: Table, values: dict[str, Any]) -> i
     return int(key[0])
 
 
-def _samples(connection: Connection, session_id: int) -> list[dict[str, Any]]:
-    table = tables.samples
-    query = select(table.c.i, table.c.at_ns, table.c.run_ns, table.c.total_ns)
-    rows = connection.execute(query.where(table.c.session_id == session_id).order_by(table.c.i))
-    return [{"type": "sample", **row} for row in rows.mappings()]
-
-
-def _session(row: Any, samples: list[dict[str, Any]]) -> StoredSession:
-    same = ("id", "run_id", "number", "started", "status", "provenance", "transport", "runner", "model")
-    same += ("artifact_sha256", "backend", "threads", "precision", "paced", "error", "log", "device_seconds")  # type: ignore[assignment]
+def _session(row: Any, known: Mapping[int, Identity]) -> StoredSession:
+    """Return a row as a session; ``known`` are the devices by their rows."""
     return StoredSession(
-        **{name: row[name] for name in (*same, "host_seconds", "reconnects")},
-        identity=Identity.model_validate(row["identity"]),
-        recording=Recording.model_validate({**row["record"], "samples": samples}),
+        **{name: row[name] for name in _AS_STORED},
+        identity=known[row["device_id"]],
+        record=Recording.model_validate(row["record"]),
+        series=unpack(row["data"] or b""),
         health_before=row["health_before"] and Health.model_validate(row["health_before"]),
+        health_during=row["health_during"] and Health.model_validate(row["health_during"]),
         health_after=row["health_after"] and Health.model_validate(row["health_after"]),
     )

@@ -1,20 +1,21 @@
 """Builds the runner for a device and fetches LiteRT's libraries to go with it; both are kept in the cache.
 
 For Linux, this machine and emulated devices: with zig's C compiler (from its Python package), and the libraries of the
-pinned desktop wheel. For Android: with the NDK that ANDROID_NDK_HOME names, and the libraries that the user unpacked
-from LiteRT's Android release (an AAR is a zip; its jni/ folder) into the folder that SDKGEN_LITERT_ANDROID names.
+pinned desktop wheel. For Android: with zig (see ``android.py``), or the NDK where there is one, and the libraries of
+LiteRT's Android release (see ``aar.py``).
 """
 
 from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -23,8 +24,10 @@ from pydantic import Field
 from sdkgen import cache, console, resources
 from sdkgen.artifact import tool_versions
 from sdkgen.bench.protocol import System
+from sdkgen.bench.runners.aar import MavenSpec, android_libraries
+from sdkgen.bench.runners.android import AndroidTarget, Bionic, commands, run, zig
 from sdkgen.errors import MissingExtraError, SdkgenError
-from sdkgen.files import sha256_json, sha256_path
+from sdkgen.files import sha256_json, sha256_path, source_digest
 from sdkgen.spec.base import Strict, read_toml
 from sdkgen.spec.model import WheelSpec
 
@@ -32,7 +35,13 @@ PROGRAM = "sdkgen-runner"
 _FLAGS = ("-std=c11", "-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror")
 _MAKING = threading.Lock()
 """Devices are prepared side by side: the first one makes what several need."""
-_ABIS = {"aarch64": "arm64-v8a", "arm64": "arm64-v8a", "amd64": "x86_64"}
+_ABIS = {
+    "aarch64": "arm64-v8a",
+    "arm64": "arm64-v8a",
+    "amd64": "x86_64",
+    "armv7l": "armeabi-v7a",
+    "armv8l": "armeabi-v7a",
+}
 
 
 class RunnerError(SdkgenError):
@@ -48,23 +57,24 @@ class LinuxTarget(Strict):
     wheel: WheelSpec
 
 
-class AndroidTarget(Strict):
-    """An Android that the NDK's ``clang`` compiles for."""
-
-    clang: str
-
-
 class Targets(Strict):
     """devices/runner/targets.toml."""
 
     schema_version: Literal[1] = Field(alias="schema")
     linux: dict[str, LinuxTarget]
     android: dict[str, AndroidTarget]
+    maven: MavenSpec
+    bionic: Bionic
+
+
+def read_targets() -> Targets:
+    """Return devices/runner/targets.toml."""
+    return read_toml(resources.path("devices") / "runner" / "targets.toml", Targets)
 
 
 def target_of(system: System, abi: str) -> tuple[str, LinuxTarget | AndroidTarget]:
     """Return the ABI's Android name and how to build for it; raises ``RunnerError`` for an ABI without a target."""
-    targets = read_toml(resources.path("devices") / "runner" / "targets.toml", Targets)
+    targets = read_targets()
     name = _ABIS.get(abi, abi)
     known: Mapping[str, LinuxTarget | AndroidTarget] = targets.linux if system == "linux" else targets.android
     if name not in known:
@@ -87,64 +97,111 @@ def runner_files(target: tuple[str, LinuxTarget | AndroidTarget]) -> Mapping[str
 
 
 def _files(abi: str, how: LinuxTarget | AndroidTarget) -> Mapping[str, Path]:
-    libraries = _wheel_libraries(how.wheel) if isinstance(how, LinuxTarget) else _android_libraries(abi)
-    return {PROGRAM: _build(how), **{file.name: file for file in sorted(libraries.glob("libLiteRt*.so"))}}
+    """Return what ``runner_files`` does; what is missing is told all at once."""
+    faults: list[SdkgenError] = []
+    libraries = program = None
+    try:
+        libraries = _libraries(abi, how)
+    except SdkgenError as error:
+        faults.append(error)
+    try:
+        program = _build_linux(how) if isinstance(how, LinuxTarget) else _build_android(how)
+    except SdkgenError as error:
+        faults.append(error)
+    if libraries is None or program is None:
+        raise _all_of(faults)
+    return {PROGRAM: program, **{file.name: file for file in sorted(libraries.glob("libLiteRt*.so"))}}
 
 
-def _build(how: LinuxTarget | AndroidTarget) -> Path:
-    folder = resources.path("devices") / "runner"
-    sources = [str(path) for path in sorted(folder.glob("*.c"))]
-    compiler, version = _zig(how) if isinstance(how, LinuxTarget) else _ndk(how)
-    content = {path.name: sha256_path(path) for path in sorted(folder.glob("*.[ch]"))}
-    key = sha256_json({"sources": content, "compiler": compiler[1:], "version": version, "flags": _FLAGS})
+def _all_of(faults: Sequence[SdkgenError]) -> SdkgenError:
+    """Return one error for all that is missing."""
+    if len(faults) == 1:
+        return faults[0]
+    return RunnerError(
+        "the runner lacks more than one thing: " + "; ".join(one.message for one in faults),
+        context="; ".join(one.context for one in faults if one.context),
+        hint=" ".join(f"({number}) {one.hint.rstrip('.')}." for number, one in enumerate(faults, 1))
+        + " Or measure with TFLite's official tool: --runner benchmark-model=PATH.",
+        reference=faults[0].reference,
+    )
+
+
+def _libraries(abi: str, how: LinuxTarget | AndroidTarget) -> Path:
+    if isinstance(how, LinuxTarget):
+        return _wheel_libraries(how.wheel)
+    return android_libraries(read_targets().maven, abi, how.machine)
+
+
+def _build_linux(how: LinuxTarget) -> Path:
+    _need_zig()
+    return _compile(zig("cc", "-target", how.zig), tool_versions("ziglang")["ziglang"])
+
+
+def _build_android(how: AndroidTarget) -> Path:
+    if (compiler := find_ndk(how.clang)) is not None:
+        return _compile([str(compiler)], str(compiler))
+    _need_zig()
+    bionic, folder = read_targets().bionic, _sources()
+    key = sha256_json(
+        {"sources": _content(), "how": how.model_dump(), "bionic": bionic.model_dump(), "zig": tool_versions("ziglang"),
+         "code": source_digest("bench/runners/android.py")}
+    )  # fmt: skip
 
     def build(target: Path) -> None:
-        with console.status("Compiling the runner"):
-            command = [*compiler, *_FLAGS, *sources, "-o", str(target / PROGRAM), "-ldl", "-lm"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise RunnerError(
-                f"the runner does not compile: {done.stderr.strip()[-400:]}",
-                context=compiler[0],
-                hint="Check the compiler: pip install --force-reinstall ziglang.",
-            )
+        with console.status("Compiling the runner for Android"), tempfile.TemporaryDirectory(prefix="sdkgen-") as work:
+            if said := run(commands(how, bionic, folder, Path(work), target / PROGRAM)):
+                raise _not_compiled(said, "zig")
         (target / PROGRAM).chmod(0o755)
 
     return cache.make("runner", key, build) / PROGRAM
 
 
-def _zig(how: LinuxTarget) -> tuple[list[str], str]:
+def _compile(compiler: list[str], version: str) -> Path:
+    sources = [str(path) for path in sorted(_sources().glob("*.c"))]
+    key = sha256_json({"sources": _content(), "compiler": compiler[1:], "version": version, "flags": _FLAGS})
+
+    def build(target: Path) -> None:
+        with console.status("Compiling the runner"):
+            said = run([[*compiler, *_FLAGS, *sources, "-o", str(target / PROGRAM), "-ldl", "-lm"]])
+        if said:
+            raise _not_compiled(said, compiler[0])
+        (target / PROGRAM).chmod(0o755)
+
+    return cache.make("runner", key, build) / PROGRAM
+
+
+def _sources() -> Path:
+    return Path(resources.path("devices")) / "runner"
+
+
+def _content() -> dict[str, str]:
+    files = [path for path in sorted(_sources().rglob("*")) if path.suffix in (".c", ".h")]
+    return {path.relative_to(_sources()).as_posix(): sha256_path(path) for path in files}
+
+
+def _not_compiled(said: str, compiler: str) -> RunnerError:
+    return RunnerError(
+        f"the runner does not compile: {said[-400:]}",
+        context=compiler,
+        hint="Check the compiler: pip install --force-reinstall ziglang.",
+    )
+
+
+def _need_zig() -> None:
     if importlib.util.find_spec("ziglang") is None:
         raise MissingExtraError("ziglang", "bench")
-    return [sys.executable, "-m", "ziglang", "cc", "-target", how.zig], tool_versions("ziglang")["ziglang"]
 
 
-def _ndk(how: AndroidTarget) -> tuple[list[str], str]:
-    root = os.environ.get("ANDROID_NDK_HOME", "")
-    found = sorted(Path(root).glob(f"toolchains/llvm/prebuilt/*/bin/{how.clang}")) if root else []
-    if not found:
-        raise RunnerError(
-            "the runner for Android needs the NDK",
-            context=f"ANDROID_NDK_HOME={root}",
-            hint="Install the Android NDK and set ANDROID_NDK_HOME to its folder, or measure with the official tool: "
-            "--runner benchmark-model=PATH.",
-            reference="no-ndk",
-        )
-    return [str(found[0])], str(found[0])
-
-
-def _android_libraries(abi: str) -> Path:
-    root = os.environ.get("SDKGEN_LITERT_ANDROID", "")
-    folder = Path(root) / abi
-    if not root or not (folder / "libLiteRt.so").is_file():
-        raise RunnerError(
-            "LiteRT's libraries for Android are not here",
-            context=str(folder / "libLiteRt.so"),
-            hint="Unzip LiteRT's AARs (litert, litert-gpu) and set SDKGEN_LITERT_ANDROID to their jni folder, or "
-            "measure with the official tool: --runner benchmark-model=PATH.",
-            reference="no-litert",
-        )
-    return folder
+def find_ndk(clang: str) -> Path | None:
+    """Return the NDK's compiler of that name, where the environment names an NDK, or an SDK that holds some."""
+    roots = [Path(root) for name in ("ANDROID_NDK_HOME", "ANDROID_NDK_ROOT") if (root := os.environ.get(name))]
+    if home := os.environ.get("ANDROID_HOME"):
+        installed = (Path(home) / "ndk").glob("*")
+        roots += sorted(installed, key=lambda one: [int(part) for part in re.findall(r"\d+", one.name)], reverse=True)
+    for place in roots:
+        if found := sorted(place.glob(f"toolchains/llvm/prebuilt/*/bin/{clang}")):
+            return found[0]
+    return None
 
 
 def _wheel_libraries(wheel: WheelSpec) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from sdkgen import resources
 from sdkgen.bench import samples
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.protocol import LOG, OUT, OnDevice, Place, Runner, System
@@ -14,6 +15,9 @@ from sdkgen.bench.runners import benchmark_model
 from sdkgen.bench.runners.build import runner_files, target_of
 from sdkgen.bench.samples import Recording
 from sdkgen.errors import UsageError
+
+REFERENCE = "reference.tflite"
+"""A fixed model beside the runner's source, timed at the end of every session: what changes in it is the device."""
 
 
 class LiteRtRunner:
@@ -32,7 +36,7 @@ class LiteRtRunner:
 
     def inputs(self, cell: Cell) -> tuple[Path, ...]:
         """See ``Runner.inputs``."""
-        return cell.files
+        return (*cell.files, resources.path("devices") / "runner" / REFERENCE)
 
     def command(self, cell: Cell, settings: Settings, place: Place, program: str) -> str:
         """See ``Runner.command``."""
@@ -50,10 +54,11 @@ class LiteRtRunner:
             "--drift": settings.drift,
             "--paced": settings.paced or 0,
             "--limit": settings.limit_seconds,
+            "--reference": place.files[-1],
         }
         if cell.pipeline is not None:
             options |= {"--frames": cell.pipeline.frames}
-            options |= dict(zip(("--landmarker", "--pipeline", "--frame"), place.files[1:], strict=True))
+            options |= dict(zip(("--landmarker", "--pipeline", "--frame"), place.files[1:-1], strict=True))
         return shlex.join([f"{place.kit}/{program}", *(str(part) for option in options.items() for part in option)])
 
     def read(self, out: bytes, console: bytes, cell: Cell, settings: Settings) -> Recording:  # noqa: ARG002
@@ -79,7 +84,8 @@ class BenchmarkModel:
             raise UsageError(
                 "there is no benchmark_model",
                 context=str(self.path),
-                hint="Download the official binary for the device's ABI and give its path.",
+                hint="Give the path of the official binary for the device's ABI; where to download it: "
+                "https://ai.google.dev/edge/litert/models/measurement.",
                 reference="no-runner",
             )
         return {"benchmark_model": self.path}

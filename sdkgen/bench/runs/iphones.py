@@ -11,6 +11,8 @@ from typing import TypeAlias
 from sdkgen.bench.devices import iphone
 from sdkgen.bench.devices.select import IPHONE
 from sdkgen.bench.plan import DRIFT, Cell, Settings, turns
+from sdkgen.bench.results.keeper import Keeper
+from sdkgen.bench.results.packing import pack_session
 from sdkgen.bench.results.store import Store
 from sdkgen.bench.runs.bench import Problem
 from sdkgen.bench.samples import End, First, Header, Init, Placement, Recording, Warmup, back_to_back
@@ -49,26 +51,29 @@ def run(
     Every session is stored as soon as it is over. A phone on which a session fails is left.
     """
     run_id = store.begin_run(settings)
+    keeper = Keeper(store, run_id)
     problems: list[Problem] = []
     for phone in phones:
         name = phone.identity.device or phone.identity.model or "iphone"
-        for number, cell in turns(cells, settings.sessions):
+        for number, cell in turns(cells, settings.passes):
             outcome, seconds = _session(phone, cell, settings, measure)
-            store.add_session(
-                run_id,
-                number,
-                identity=phone.identity,
-                transport="coreml",
-                runner=RUNNER,
-                cell=cell,
-                settings=settings,
-                outcome=outcome,
-                host_seconds=seconds,
+            keeper.add(
+                pack_session(
+                    run_id,
+                    number,
+                    identity=phone.identity,
+                    transport="coreml",
+                    runner=RUNNER,
+                    cell=cell,
+                    settings=settings,
+                    outcome=outcome,
+                    host_seconds=seconds,
+                )
             )
             if outcome.error is not None:
                 problems.append(Problem(name, cell.name, outcome.error))
                 break
-    store.end_run(run_id)
+    keeper.close()
     return run_id, problems
 
 

@@ -18,7 +18,7 @@ def run(job: Bench) -> None:
     try:
         if not console.err.is_terminal:
             serials = ", ".join(found.serial for found in job.devices)
-            console.note(f"Measuring {len(job.cells)} cells, {job.settings.sessions} sessions each, on {serials}")
+            console.note(f"Measuring {len(job.cells)} cells, {job.settings.passes} sessions each, on {serials}")
             job.run()
             return
         from rich.live import Live

@@ -22,6 +22,8 @@ from sdkgen.bench.devices.iphone import connected_iphones
 from sdkgen.bench.devices.select import IPHONE
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Backend, Cell, Settings
+from sdkgen.bench.results.keeper import Keeper
+from sdkgen.bench.results.packing import pack_session
 from sdkgen.bench.results.store import Store
 from sdkgen.bench.runners.sdk import OWN_THREADS, Sdk
 from sdkgen.bench.runs.bench import Problem
@@ -101,14 +103,15 @@ def run(
     """
     check_host()
     run_id = store.begin_run(settings)
+    keeper = Keeper(store, run_id)
     problems: list[Problem] = []
     for phone in phones:
         for number, backend in ((n, backend) for n in range(settings.sessions) for backend in backends):
-            error = _session(phone, sdk, backend, settings, store, team, (run_id, number))
+            error = _session(phone, sdk, backend, settings, keeper, team, (run_id, number))
             if error is not None:
                 problems.append(Problem(phone.udid, f"{sdk.row()} on {backend}", error))
                 break
-    store.end_run(run_id)
+    keeper.close()
     return run_id, problems
 
 
@@ -143,7 +146,7 @@ def parse(text: str, runs: int) -> list[tuple[str, Recording, str]]:
 
 
 def _session(
-    phone: Phone, sdk: Sdk, backend: Backend, settings: Settings, store: Store, team: str, at: tuple[str, int]
+    phone: Phone, sdk: Sdk, backend: Backend, settings: Settings, keeper: Keeper, team: str, at: tuple[str, int]
 ) -> SdkgenError | None:
     began = time.monotonic()
     log, error, measured = "", None, []
@@ -158,16 +161,18 @@ def _session(
         seconds = sum(one.total_ns for one in recording.samples) / 1e9
         outcome = Outcome("failed" if error else "complete", recording, error, log[-16_384:], device_seconds=seconds)
         known = phone.identity
-        store.add_session(
-            at[0],
-            at[1],
-            identity=known if known.os or not system else known.model_copy(update={"os": f"iOS {system}"[:200]}),
-            transport="xcodebuild",
-            runner=RUNNER,
-            cell=cell,
-            settings=settings,
-            outcome=outcome,
-            host_seconds=time.monotonic() - began,
+        keeper.add(
+            pack_session(
+                at[0],
+                at[1],
+                identity=known if known.os or not system else known.model_copy(update={"os": f"iOS {system}"[:200]}),
+                transport="xcodebuild",
+                runner=RUNNER,
+                cell=cell,
+                settings=settings,
+                outcome=outcome,
+                host_seconds=time.monotonic() - began,
+            )
         )
     return error
 

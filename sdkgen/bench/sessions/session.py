@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sdkgen.bench.devices.health import Health
+from sdkgen.bench.devices.heat import HEAT, Heat
 from sdkgen.bench.errors import DeviceError, DeviceFull
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.protocol import CONSOLE, LOG, OUT, exit_failure
@@ -26,6 +28,8 @@ from sdkgen.files import sha256_bytes, sha256_path
 
 LOOK_SECONDS = 0.5
 """How long a look at a running session waits, asleep on the device, for its end; so that it is seen at once."""
+LOOK_BYTES = 4 << 20
+"""How much of the results a look brings home at most; what is left is brought at the end."""
 GRACE_SECONDS = 30.0
 """How much longer than its limit a session is waited for, before it is killed from here."""
 LOG_BYTES = 16_384
@@ -46,6 +50,8 @@ class Outcome:
     log: str = ""
     reconnects: int = 0
     device_seconds: float = 0.0
+    during: Health | None = None
+    """The worst of what the device said of its heat and clocks while the runner ran; None if it said nothing."""
 
 
 class Session:
@@ -68,7 +74,7 @@ class Session:
         self._name = uuid.uuid4().hex
         self._folder = f"{workspace.root}/sessions/{self._name}"
         self._seen = b""
-        self._reconnects = workspace.reconnects
+        self._heat = Heat()
         self._started = 0.0
         self._ended = 0.0
 
@@ -151,13 +157,15 @@ class Session:
         """
         folder = shlex.quote(self._folder)
         done = self._workspace.shell(
-            f"cd {folder} || exit 1; [ -f rc ] || timeout {LOOK_SECONDS} flock -s 9 9<busy 2>/dev/null; "
+            f"cd {folder} || exit 1; {HEAT}; [ -f rc ] || timeout {LOOK_SECONDS} flock -s 9 9<busy 2>/dev/null; "
             f"if [ -f rc ]; then read c <rc; touch {OUT} {LOG} {CONSOLE}; "
             f"set -- $(sha256sum {OUT} {LOG} {CONSOLE}); echo rc ${{c:-lost}} $*; "
             f"elif kill -0 $(cat pid) 2>/dev/null; then echo running; else echo gone; fi; "
-            f"tail -c +{len(self._seen) + 1} {OUT} 2>/dev/null"
+            f"tail -c +{len(self._seen) + 1} {OUT} 2>/dev/null | head -c {LOOK_BYTES}"
         )
-        state, _, new = done.stdout.partition(b"\n")
+        heat, _, rest = done.stdout.partition(b"\n")
+        state, _, new = rest.partition(b"\n")
+        self._heat.add(heat.decode(errors="replace"))
         self._seen += new
         if new and self._watch is not None:
             self._watch(_parsed(self._seen))
@@ -235,7 +243,7 @@ class Session:
         log: str = "",
     ) -> Outcome:
         seconds = (self._ended or time.monotonic()) - self._started if self._started else 0.0
-        return Outcome(status, recording, error, log, self._workspace.reconnects - self._reconnects, seconds)
+        return Outcome(status, recording, error, log, self._workspace.count_reconnects(), seconds, self._heat.worst)
 
 
 def _exit_code(text: str) -> int:

@@ -36,6 +36,9 @@ class Workspace:
     files: Mapping[str, Path]
     reconnect_seconds: float = RECONNECT_SECONDS
     reconnects: int = 0
+    """Since ``count_reconnects`` was last asked."""
+    lease: str = ""
+    """The file whose age says how long ago this machine was heard of; empty where the device is not held."""
     _inputs: dict[Path, str] = field(default_factory=dict)
 
     @property
@@ -85,7 +88,13 @@ class Workspace:
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
         """Run a command that does no harm when it runs twice: if the device goes away, reconnect and run it again."""
-        return self.again(lambda: self.transport.shell(command, timeout))
+        renewed = f"touch {shlex.quote(self.lease)}\n{command}" if self.lease else command
+        return self.again(lambda: self.transport.shell(renewed, timeout))
+
+    def count_reconnects(self) -> int:
+        """Return how often the device went away and came back since this was last asked."""
+        counted, self.reconnects = self.reconnects, 0
+        return counted
 
     def again(self, action: Callable[[], R]) -> R:
         """Return what ``action`` returns, reconnecting where the device went away meanwhile, and counting that.
@@ -109,7 +118,8 @@ def open_workspace(transport: Transport, runner: Runner) -> Workspace:
 
     Raises ``SdkgenError`` if there is no runner for such a device.
     """
-    test = "uname -m && if [ -e /system/bin/linker64 ]; then echo android; else echo linux; fi"
+    loader = "[ -e /system/bin/linker64 ] || [ -e /system/bin/linker ]"
+    test = f"uname -m && if {loader}; then echo android; else echo linux; fi"
     words = transport.shell(test).text.split()
     if len(words) != 2:
         raise DeviceError(

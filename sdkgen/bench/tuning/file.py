@@ -10,7 +10,8 @@ from pydantic import ConfigDict
 
 from sdkgen import __version__
 from sdkgen.bench.devices.identity import Identity
-from sdkgen.bench.tuning.search import RELEASED, Candidate, Place, Tuning
+from sdkgen.bench.report.paired import Place
+from sdkgen.bench.tuning.search import RELEASED, Candidate, Tuning
 from sdkgen.errors import UsageError
 from sdkgen.files import whole_file
 from sdkgen.formats import InputType, Layout, Precision

@@ -12,12 +12,12 @@ from sdkgen.bench.devices.transport import Found
 from sdkgen.bench.errors import DeviceError, DeviceGone
 from sdkgen.bench.plan import Backend, Cell, Settings
 from sdkgen.bench.protocol import Runner
-from sdkgen.bench.report.model import device_name
+from sdkgen.bench.report.paired import Place, device_name
 from sdkgen.bench.results.store import Store, StoredSession
 from sdkgen.bench.runs import live
 from sdkgen.bench.runs.bench import Bench, Problem
 from sdkgen.bench.tuning.file import Tuned, describe
-from sdkgen.bench.tuning.search import RELEASED, Candidate, Place, Tuning, find_partial, label_of, read_sessions
+from sdkgen.bench.tuning.search import RELEASED, Candidate, Tuning, find_partial, label_of, read_whole
 from sdkgen.errors import SdkgenError
 from sdkgen.spec.model import ModelSpec
 
@@ -137,7 +137,7 @@ class Search:
         self._run_ids.append(run_id)
         self._identities |= {one.identity.serial_hash: one.identity for one in found}
         self._names |= {one.identity.serial_hash: device_name(one) for one in found}
-        self.tuning.add(read_sessions(found, number, self.spec.name))
+        self.tuning.add(read_whole(found, number, self.spec.name))
 
     def _sort(self, problems: Sequence[Problem]) -> dict[str, str]:
         """Keep the problems that are not a candidate's own, and return why candidates failed, by label."""

@@ -13,11 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-import numpy as np
-
-from sdkgen.bench.report.model import device_name, totals
+from sdkgen.bench.report.paired import Measured, Medians, Place, device_name, is_whole, read_sessions
 from sdkgen.bench.results import statistics
 from sdkgen.bench.results.store import StoredSession
 from sdkgen.formats import InputType, Layout, Precision
@@ -41,23 +38,6 @@ class Candidate:
         return f"{self.variant} {self.layout} {self.precision} {self.input_type}"
 
 
-class Place(NamedTuple):
-    """Where something was measured: a device by the hash of its serial, and a backend."""
-
-    serial_hash: str
-    device: str
-    backend: str
-
-
-class Measured(NamedTuple):
-    """A session's median in milliseconds; ``turn`` says which sessions were measured one after the other."""
-
-    label: str
-    place: Place
-    turn: tuple[int, int]
-    median: float
-
-
 def label_of(row: str, model: str) -> str:
     """Return a candidate's label from the name of its row in the store."""
     return row.removeprefix(f"{model} ")
@@ -67,25 +47,17 @@ def find_partial(sessions: Iterable[StoredSession], model: str) -> dict[str, str
     """Return which candidates a backend took only a part of, by label, and how much it took."""
     found: dict[str, str] = {}
     for one in sessions:
-        placement = one.recording.placement
+        placement = one.record.placement
         if one.status == "complete" and placement is not None and not placement.full:
             share = f"{placement.delegated} of {placement.ops} operations" if placement.ops > 0 else "a part"
             found[label_of(one.model, model)] = f"only {share} on the {one.backend} of {device_name(one)}"
     return found
 
 
-def read_sessions(sessions: Iterable[StoredSession], round_number: int, model: str) -> list[Measured]:
-    """Return what the complete sessions of a round measured; those that a backend ran in part only do not count."""
-    found = []
-    for one in sessions:
-        samples = totals(one)
-        whole = one.recording.placement is None or one.recording.placement.full
-        if one.status == "complete" and samples and whole:
-            place = Place(one.identity.serial_hash, device_name(one), one.backend)
-            found.append(
-                Measured(label_of(one.model, model), place, (round_number, one.number), float(np.median(samples)))
-            )
-    return found
+def read_whole(sessions: Iterable[StoredSession], round_number: int, model: str) -> list[Measured]:
+    """Return what a round measured; sessions that a backend ran in part only do not count."""
+    whole = [one for one in sessions if is_whole(one)]
+    return read_sessions(whole, round_number, lambda row: label_of(row, model))
 
 
 @dataclass
@@ -101,41 +73,37 @@ class Tuning:
     """The best after the last round, if that is not the default."""
     confirmation: int | None = None
     """The number of the round that decides on the finalist."""
-    _medians: dict[tuple[str, Place], dict[tuple[int, int], float]] = field(default_factory=dict)
+    _medians: Medians = field(default_factory=Medians)
 
     @property
     def places(self) -> list[Place]:
         """Where the default was measured, in the order of the first measurement."""
-        return [place for label, place in self._medians if label == self.default]
+        return self._medians.places(self.default)
 
     @property
     def measured(self) -> list[str]:
         """Everything that has figures, in the order of the first measurement."""
-        return list(dict.fromkeys(label for label, _ in self._medians))
+        return self._medians.labels
 
     def add(self, found: Iterable[Measured]) -> None:
         """Take the sessions of a round."""
-        for one in found:
-            self._medians.setdefault((one.label, one.place), {})[one.turn] = one.median
+        self._medians.add(found)
 
     def ratio(self, label: str, other: str, place: Place) -> statistics.Interval | None:
         """Return how long ``label`` takes relative to ``other``, paired by turn; None if they share no turn.
 
         Where both are in the round of the confirmation, only its turns count.
         """
-        mine, theirs = self._medians.get((label, place), {}), self._medians.get((other, place), {})
-        shared = sorted(mine.keys() & theirs.keys())
-        confirmed = [turn for turn in shared if turn[0] == self.confirmation]
-        pairs = [mine[turn] / theirs[turn] for turn in confirmed or shared]
-        return statistics.interval_of(pairs) if pairs else None
+        found = self._medians.ratio(label, other, place, only=self.confirmation)
+        return found[0] if found else None
 
     def median(self, label: str, place: Place) -> float:
         """Return the median of the session medians, in milliseconds."""
-        return float(np.median(list(self._medians[label, place].values())))
+        return self._medians.median(label, place)
 
     def turns(self, label: str, place: Place) -> int:
         """Return how many sessions there are."""
-        return len(self._medians.get((label, place), {}))
+        return len(self._medians.turns(label, place))
 
     def worst(self, label: str) -> tuple[Place, statistics.Interval] | None:
         """Return where ``label`` does worst relative to the default; None unless it was measured everywhere."""
@@ -189,5 +157,5 @@ class Tuning:
 
     def _is_confirmed(self, place: Place) -> bool:
         """Tell whether finalist and default were both measured in the round of the confirmation."""
-        turns = [self._medians.get((label, place), {}).keys() for label in (self.finalist or "", self.default)]
-        return any(turn[0] == self.confirmation for turn in turns[0] & turns[1])
+        shared = self._medians.ratios(self.finalist or "", self.default, place)
+        return any(turn[0] == self.confirmation for turn in shared)

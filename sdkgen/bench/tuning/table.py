@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdkgen import console
+from sdkgen.bench.report.notes import pairs_note
 from sdkgen.bench.report.text import print_rows
 from sdkgen.bench.tuning.file import Row, Tuned
 
@@ -13,7 +14,8 @@ def print_tuned(record: Tuned, *, finished: bool) -> None:
     """Print the tables, what was dropped because it failed, and the choice where the search is ``finished``."""
     for place in record.places:
         rows = [_cells(row, record.dropped.get(row.candidate, "")) for row in place.rows]
-        print_rows(HEADINGS, rows, title=f"{place.device}, {place.backend}")
+        counts = [row.sessions for row in place.rows]
+        print_rows(HEADINGS, rows, title=f"{place.device}, {place.backend}", note=pairs_note(counts))
     measured = {row.candidate for place in record.places for row in place.rows}
     for label, why in record.dropped.items():
         if label not in measured:

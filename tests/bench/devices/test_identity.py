@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from sdkgen.bench.devices.identity import Identity, identify
+from sdkgen.bench.devices.identity import Identity, _named_gpu, identify
 from sdkgen.bench.devices.transport.local import Local
 from tests.bench.pretend import Pretend, says
 
@@ -115,3 +115,30 @@ def test_this_machine() -> None:
     assert who.os
     assert not who.emulated
     assert who == identify(Local())
+
+
+@pytest.mark.parametrize(
+    ("program", "answer", "gpu", "driver"),
+    [
+        ("nvidia-smi", "NVIDIA H100 80GB HBM3, 580.65.06", "NVIDIA H100 80GB HBM3", "NVIDIA 580.65.06"),
+        ("vulkaninfo", "deviceName = llvmpipe\ndriverName = llvmpipe", "llvmpipe", "llvmpipe"),
+    ],
+)
+def test_a_linux_hosts_gpu_is_named_without_vulkaninfo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str, answer: str, gpu: str, driver: str
+) -> None:
+    (tmp_path / program).write_text(f"#!/bin/sh\ncat <<'END'\n{answer}\nEND\n")
+    (tmp_path / program).chmod(0o755)
+    for other in {"nvidia-smi", "vulkaninfo"} - {program}:
+        (tmp_path / other).write_text("#!/bin/sh\nexit 127\n")
+        (tmp_path / other).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    found = identify(Local())
+    assert (found.gpu, found.driver) == (gpu, driver)
+
+
+def test_a_gpu_that_only_the_kernel_knows_is_named_by_its_numbers() -> None:
+    assert _named_gpu({"nvidia": None, "nvidia_driver": "", "pci": "0x1002 0x744c\n"}) == ("AMD 744c", None)
+    assert _named_gpu({"nvidia": None, "nvidia_driver": "NVIDIA A100", "pci": None}) == ("NVIDIA A100", "NVIDIA")
+    assert _named_gpu({"nvidia": None, "nvidia_driver": None, "pci": "0x1234 0x1111\n"}) == (None, None)
+    assert _named_gpu({"nvidia": None, "nvidia_driver": None, "pci": None}) == (None, None)

@@ -18,7 +18,8 @@ from sdkgen.bench.devices import emulator
 from sdkgen.bench.devices.emulator import Device
 from sdkgen.bench.devices.transport import Transport, connected, open_device
 from sdkgen.bench.plan import Cell, Settings
-from sdkgen.bench.results.store import Store, StoredSession, StoreError
+from sdkgen.bench.results.database import StoreError
+from sdkgen.bench.results.store import Store, StoredSession
 from sdkgen.bench.runners.programs import GivenRunner
 from sdkgen.bench.runs import bench as run_module
 from sdkgen.bench.runs.bench import Bench

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import sqlite3
 import subprocess
@@ -18,13 +19,15 @@ from sqlalchemy.exc import DataError
 from sdkgen.bench.devices.health import Health
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Settings
-from sdkgen.bench.results import migrations
-from sdkgen.bench.results import store as store_module
-from sdkgen.bench.results.store import Store, StoreError
+from sdkgen.bench.results import database, migrations
+from sdkgen.bench.results.database import StoreError
+from sdkgen.bench.results.series import pack, unpack
+from sdkgen.bench.results.store import Store
 from sdkgen.bench.samples import Recording
 from sdkgen.bench.sessions.session import Outcome
-from sdkgen.errors import UsageError
+from sdkgen.errors import SdkgenError, UsageError
 from tests.bench.recordings import cell, identity, recording
+from tests.conftest import Run
 
 
 def add(store: Store, run: str, number: int = 0, **more: object) -> int:
@@ -36,7 +39,7 @@ def add(store: Store, run: str, number: int = 0, **more: object) -> int:
         "settings": Settings(),
         "outcome": Outcome("complete", recording([1.0, 2.0, 3.0])),
     }
-    return store.add_session(run, number, **{**values, **more})  # type: ignore[arg-type]
+    return store.add_session(run, number, **{**values, **more})
 
 
 def test_what_goes_in_comes_out(tmp_path: Path) -> None:
@@ -86,15 +89,15 @@ def test_a_failed_session_is_kept_with_its_reason(tmp_path: Path) -> None:
     assert session.log == "log text"
 
 
-def test_a_session_is_whole_or_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_is_whole_or_not_there(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "s"))
     run = store.begin_run(Settings())
     add(store, run)
-    monkeypatch.setattr(migrations.samples, "insert", None, raising=False)
-    broken = recording([1.0, 2.0, 3.0])
-    twice = broken.model_copy(update={"samples": (*broken.samples, broken.samples[0])})
+    with sqlite3.connect(tmp_path / "s") as other:
+        other.execute("CREATE TRIGGER refuse BEFORE INSERT ON series BEGIN SELECT RAISE(ABORT, 'no'); END")
+    other.close()
     with pytest.raises(StoreError):
-        add(store, run, 1, outcome=Outcome("complete", twice))
+        add(store, run, 1)
     assert len(store.sessions([run])) == 1
 
 
@@ -128,13 +131,29 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "s"))
     run = store.begin_run(Settings())
     add(store, run)
+    add(store, run, 1, outcome=Outcome("failed", Recording()))
     store.close()
     with sqlite3.connect(tmp_path / "s") as old:
+        old.execute(
+            "CREATE TABLE samples (session_id INTEGER, i INTEGER, at_ns BIGINT, run_ns BIGINT, total_ns BIGINT, "
+            "PRIMARY KEY (session_id, i))"
+        )
+        rows = [(1, 2, 20_000_000, None, 3_000_000), (1, 0, 0, 999_000, 1_000_000), (1, 1, 10_000_000, 0, 2_000_000)]
+        old.executemany("INSERT INTO samples VALUES (?, ?, ?, ?, ?)", rows)
+        old.execute("DROP TABLE series")
         old.execute("ALTER TABLE sessions DROP COLUMN reconnects")
+        old.execute("ALTER TABLE sessions DROP COLUMN health_during")
         old.execute("UPDATE meta SET value = '1'")
     old.close()
     again = Store(str(tmp_path / "s"))
-    assert again.sessions([run])[0].reconnects == 0
+    session, failed = again.sessions([run])
+    assert session.reconnects == 0
+    assert [(one.at_ns, one.run_ns, one.total_ns) for one in session.recording.samples] == [
+        (0, 999_000, 1_000_000),
+        (10_000_000, 0, 2_000_000),
+        (20_000_000, None, 3_000_000),
+    ]
+    assert len(failed.series) == 0
     with sqlite3.connect(tmp_path / "s") as new:
         assert new.execute("SELECT value FROM meta").fetchall() == [(str(migrations.VERSION),)]
     new.close()
@@ -191,7 +210,7 @@ def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_locked_store_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(database, "LOCK_SECONDS", 0.2)
     store = Store(str(tmp_path / "s"))
     other = sqlite3.connect(tmp_path / "s", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
@@ -220,7 +239,7 @@ def test_a_session_waits_for_another_process_that_writes(tmp_path: Path) -> None
 
 def test_a_value_that_the_database_does_not_take_is_no_damage(tmp_path: Path) -> None:
     store = Store(str(tmp_path / "s"))
-    with pytest.raises(StoreError) as caught, store._guard():
+    with pytest.raises(StoreError) as caught, database.guard(store.place):
         raise DataError("INSERT", {}, ValueError("bigint out of range"))
     assert caught.value.reference == "store-failed"
     assert "bigint out of range" in caught.value.message
@@ -287,11 +306,8 @@ def test_the_tables_are_not_sqlite_only() -> None:
 
 
 def test_times_do_not_overflow_after_two_seconds() -> None:
-    from sqlalchemy.dialects import postgresql
-    from sqlalchemy.schema import CreateTable
-
-    made = str(CreateTable(migrations.samples).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
-    assert all(f"{name} BIGINT" in made for name in ("at_ns", "run_ns", "total_ns"))
+    rows = [(0, None, 5_000_000_000), (2**40, 2**41, 2**42)]
+    assert unpack(pack(rows)).tolist() == [[0, -1, 5_000_000_000], [2**40, 2**41, 2**42]]
 
 
 def test_many_processes_may_open_a_new_store_at_once(tmp_path: Path) -> None:
@@ -308,9 +324,73 @@ def test_a_store_is_made_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(store_module, "insert", killed)
+        patch.setattr(database, "insert", killed)
         Store(str(tmp_path / "s"))
     with sqlite3.connect(tmp_path / "s") as left:
         assert left.execute("SELECT name FROM sqlite_master").fetchall() == []
     left.close()
     Store(str(tmp_path / "s")).begin_run(Settings())
+
+
+def test_any_text_of_a_device_is_stored_and_no_longer_dangerous(tmp_path: Path) -> None:
+    store = Store(str(tmp_path / "s"))
+    run = store.begin_run(Settings())
+    name = "a\0b" + "x" * 5000 + "\udcff"
+    who = identity(model="phone\0 \udc80")
+    error = DeviceError("it said \0", reference="runner-crashed")
+    add(store, run, cell=cell(model=name), identity=who, outcome=Outcome("failed", Recording(), error, "log\0\udcff"))
+    (session,) = store.sessions([run])
+    assert session.model == "a\\x00b" + "x" * 5000 + "\\udcff"
+    assert session.identity.model == "phone\\x00 \\udc80"
+    assert session.log == "log\\x00\\udcff"
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "postgresql://me:s3cret@127.0.0.1:1/results",
+        "postgresql+psycopg://me:s3cret@127.0.0.1:1/results?connect_timeout=1",
+        "nosuch://me:s3cret@host/x",
+        "postgresql://127.0.0.1:1/results?user=me&password=s3cret",
+    ],
+)
+def test_no_message_holds_a_password(place: str) -> None:
+    with pytest.raises(SdkgenError) as caught:
+        Store(place)
+    assert "s3cret" not in str(caught.value)
+
+
+def test_a_list_of_runs_is_whole_in_a_pipe(tmp_path: Path, run: Run) -> None:
+    store = Store(str(tmp_path / "s"))
+    ids = [store.begin_run(Settings()) for _ in range(2)]
+    for number, model in enumerate("abcd"):
+        add(store, ids[0], number, cell=cell(model=f"a-rather-long-name-of-a-model-{model}"))
+    store.end_run(ids[0])
+    done = run("report", "--store", tmp_path / "s", "--runs", COLUMNS="40")
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0, done.stderr
+    first, second = (next(line for line in lines if one in line) for one in ids)
+    assert "Phone 1" in first
+    assert "-c and 1 more" in first
+    assert platform.node() in first
+    assert " 4 " in first
+    assert "interrupted, or goes on" in second
+
+
+@pytest.mark.skipif("SDKGEN_TEST_POSTGRES" not in os.environ, reason="SDKGEN_TEST_POSTGRES names no empty database")
+def test_a_database_of_several_machines(tmp_path: Path) -> None:
+    """Several begin with an empty PostgreSQL database at once, and what one stores the others see."""
+    place = os.environ["SDKGEN_TEST_POSTGRES"]
+    script = "import sys; from sdkgen.bench.results.store import Store; Store(sys.argv[1]).runs()"
+    started = [subprocess.Popen([sys.executable, "-c", script, place], stderr=subprocess.PIPE) for _ in range(4)]
+    said = [process.communicate()[1] for process in started]
+    assert [process.returncode for process in started] == [0] * 4, said
+    store = Store(place)
+    run = store.begin_run(Settings())
+    add(store, run, cell=cell(model="x\0" * 300))
+    add(store, run, 1, outcome=Outcome("failed", Recording(), DeviceError("it crashed")))
+    store.end_run(run)
+    found = Store(place, create=False).sessions([run])
+    assert [len(one.series) for one in found] == [3, 0]
+    assert store.summaries()[run].sessions == 2
+    assert tmp_path.exists()

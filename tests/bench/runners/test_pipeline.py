@@ -99,7 +99,7 @@ class TestOnThisMachine:
     def dump(self, kit: Mapping[str, Path], cell: Cell, folder: Path, **changed: object) -> dict[str, Numbers]:
         """Run the runner on ``cell`` without warm-up, and return what it says about the last frame."""
         program, library = kit["sdkgen-runner"], kit["libLiteRt.so"].parent
-        place = Place(str(program.parent), tuple(map(str, cell.files)), str(folder))
+        place = Place(str(program.parent), tuple(map(str, LiteRtRunner().inputs(cell))), str(folder))
         command = LiteRtRunner().command(cell, Settings(runs=RUNS, warmup_seconds=0, limit=100), place, program.name)
         # The last of an option counts.
         command += f" --library {library} --dump {folder}/dump"

@@ -14,7 +14,7 @@ from sdkgen import resources
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.protocol import Place, exit_failure
 from sdkgen.bench.runners.build import RunnerError, Targets, runner_files, target_of
-from sdkgen.bench.runners.programs import BenchmarkModel, GivenRunner, LiteRtRunner, choose
+from sdkgen.bench.runners.programs import REFERENCE, BenchmarkModel, GivenRunner, LiteRtRunner, choose
 from sdkgen.bench.samples import Recording, parse
 from sdkgen.errors import UsageError
 from sdkgen.spec.base import read_toml
@@ -23,7 +23,7 @@ from sdkgen.weights import fetch
 from tests.bench.recordings import cell
 from tests.toolchains import require
 
-PLACE = Place("/d/kit", ("/d/models/m.tflite",), "/d/sessions/s 1")
+PLACE = Place("/d/kit", ("/d/models/m.tflite", "/d/models/r.tflite"), "/d/sessions/s 1")
 
 
 def test_the_command_carries_every_setting() -> None:
@@ -31,7 +31,15 @@ def test_the_command_carries_every_setting() -> None:
     command = LiteRtRunner().command(cell("gpu"), settings, PLACE, "sdkgen-runner")
     assert command.startswith("/d/kit/sdkgen-runner --model /d/models/m.tflite --library /d/kit")
     assert "--out '/d/sessions/s 1/out.jsonl'" in command
-    for part in ("--backend gpu", "--runs 7", "--warmup 0.5", "--drift 0.1", "--paced 30.0", "--limit 99"):
+    for part in (
+        "--backend gpu",
+        "--runs 7",
+        "--warmup 0.5",
+        "--drift 0.1",
+        "--paced 30.0",
+        "--limit 99",
+        "--reference /d/models/r.tflite",
+    ):
         assert part in command
 
 
@@ -75,25 +83,12 @@ def test_every_exit_code_has_a_remedy(code: int, console: bytes, reference: str)
 def test_targets_are_pinned() -> None:
     targets = read_toml(resources.path("devices") / "runner" / "targets.toml", Targets)
     assert set(targets.linux) == {"x86_64", "arm64-v8a"}
+    assert set(targets.android) == {"x86_64", "arm64-v8a", "armeabi-v7a"}
     assert len({target.wheel.version for target in targets.linux.values()}) == 1
     assert target_of("linux", "aarch64")[0] == "arm64-v8a"
     with pytest.raises(RunnerError) as caught:
         target_of("linux", "riscv64")
     assert "benchmark-model" in caught.value.hint
-
-
-def test_android_says_what_it_needs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("SDKGEN_LITERT_ANDROID", raising=False)
-    with pytest.raises(RunnerError) as caught:
-        runner_files(target_of("android", "aarch64"))
-    assert "SDKGEN_LITERT_ANDROID" in caught.value.hint
-    (tmp_path / "arm64-v8a").mkdir()
-    (tmp_path / "arm64-v8a" / "libLiteRt.so").write_bytes(b"")
-    monkeypatch.setenv("SDKGEN_LITERT_ANDROID", str(tmp_path))
-    monkeypatch.setenv("ANDROID_NDK_HOME", str(tmp_path))
-    with pytest.raises(RunnerError) as caught:
-        runner_files(target_of("android", "aarch64"))
-    assert caught.value.reference == "no-ndk"
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +142,19 @@ class TestProgram:
         assert found.warmup.runs > 0
         assert found.end is not None
         assert found.end.peak_kib > 5000
+
+    def test_the_reference_is_timed_beside_the_model(
+        self, kit: Path, library: Path, model: Path, tmp_path: Path
+    ) -> None:
+        options = {"model": model, "library": library, "runs": 5, "warmup": 0}
+        reference = resources.path("devices") / "runner" / REFERENCE
+        code, found = self.start(kit, tmp_path, **options, reference=reference)
+        assert code == 0
+        assert found.complete
+        assert found.reference is not None
+        assert found.reference.runs >= 3
+        assert found.reference.median_ns > 10_000
+        assert self.start(kit, tmp_path, **options)[1].reference is None
 
     def test_it_keeps_the_pace(self, kit: Path, library: Path, model: Path, tmp_path: Path) -> None:
         options = {"model": model, "library": library, "runs": 20, "warmup": 0, "paced": 20}

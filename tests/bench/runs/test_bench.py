@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from sdkgen.bench.results.store import Store, StoreError
+from sdkgen.bench.results.database import StoreError
+from sdkgen.bench.results.store import Store
 from tests.bench.fake_runners import SCRIPTS
 from tests.bench.recordings import lines
 from tests.bench.runners.test_benchmark_model import OUTPUT
@@ -20,7 +21,7 @@ from tests.conftest import Run
 
 # Finds the runner's own options, then does what the script says: "$1" are results to play back, "$2" is --out.
 PRELUDE = """#!/bin/sh
-while [ $# -gt 1 ]; do case $1 in --out) out=$2;; --backend) backend=$2;; esac; shift 2; done
+while [ $# -gt 1 ]; do case $1 in --out) out=$2;; --model) model=$2;; --backend) backend=$2;; esac; shift 2; done
 set -- "$(dirname "$0")/libLiteRt.so" "$out" "" "$backend"
 """
 
@@ -71,6 +72,55 @@ def test_json_goes_to_standard_output_alone(place: Path, run: Run) -> None:
     found = json.loads(done.stdout)
     assert found["cells"][0]["sessions"] == 3
     assert found["problems"] == []
+
+
+def played(place: Path, folder: str, times: list[float]) -> str:
+    """Write a "model" that the runner "played" takes so long for, and return its path."""
+    (place / folder).mkdir(exist_ok=True)
+    (place / folder / "front.tflite").write_bytes(lines(times))
+    return str(place / folder / "front.tflite")
+
+
+@pytest.mark.parametrize(
+    ("slowdown", "code", "said"), [(1.0, 0, "No significant regression in 1 cell"), (1.1, 1, "slower new")]
+)
+def test_a_baseline_is_measured_in_turns_and_is_a_gate(
+    place: Path, run: Run, slowdown: float, code: int, said: str
+) -> None:
+    old, new = played(place, "old", [1.0] * 4), played(place, "new", [slowdown] * 4)
+    given = ["bench", "--device", "local", "--runner", runner(place, "played"), "--warmup", "0", "--backend", "cpu"]
+    gate = ["--artifact", new, "--baseline", old, "--sessions", "3", "--max-regression", "3%"]
+    done = run(*given, *gate)
+    assert done.returncode == code, done.stderr
+    assert said in done.stderr
+    assert f"{slowdown:.3f}" in done.stdout
+    store = Store(str(place / "results.sqlite"), create=False)
+    order = [session.model for session in store.sessions([store.runs()[-1].id])]
+    store.close()
+    assert order[:4] == ["old/front", "new/front", "new/front", "old/front"]
+    assert len(order) == 12
+    found = json.loads(run(*given, *gate, "--json").stdout)
+    assert found["comparisons"][0]["ratio"] == pytest.approx(slowdown)
+    assert found["gate"][0]["answer"] == ("slower" if code else "fine")
+    assert "Beside the baseline" in run("report").stdout
+    assert "Beside the baseline" in run("report", "--format", "markdown").stdout
+
+
+def test_a_gate_does_not_pass_where_a_row_was_not_measured(place: Path, run: Run) -> None:
+    old, new = played(place, "old", [1.0] * 4), played(place, "new", [1.0] * 4)
+    (place / "new" / "front.tflite").write_bytes(b"garbage\n")
+    given = ["bench", "--device", "local", "--runner", runner(place, "played"), "--warmup", "0", "--backend", "cpu"]
+    done = run(*given, "--artifact", new, "--baseline", old, "--max-regression", "3%", "--allow-missing")
+    assert done.returncode == 1
+    assert "nothing was judged" in done.stderr
+    assert "No significant regression" not in done.stderr
+
+
+def test_a_baseline_of_the_same_file_has_a_row_of_its_own(place: Path, run: Run) -> None:
+    done = run(*arguments(place, "good", "--baseline", str(place / "front.tflite"), "--json"))
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [one["model"] for one in found["cells"]] == ["front (baseline)", "front"]
 
 
 def test_a_missing_gpu_fails_its_cell_and_no_other(place: Path, run: Run) -> None:
@@ -156,6 +206,11 @@ def test_the_process_killed_outright_leaves_a_sound_store(place: Path, run: Run)
         (["--runner", "nosuch"], "unknown runner"),
         (["--artifact", "/nowhere.tflite"], "no such file"),
         (["--store", "nosuch://x"], "not a database"),
+        (["--baseline", "/nowhere.tflite"], "no such file"),
+        (["--baseline", "blazeface-fornt"], "blazeface-front"),
+        (["--max-regression", "3%"], "belongs to --baseline"),
+        (["--baseline", "blazeface-front", "--allow-missing"], "belongs to --max-regression"),
+        (["--baseline", "blazeface-front", "--max-regression", "lots"], "no share"),
     ],
 )
 def test_what_cannot_be_meant_is_a_usage_error(place: Path, run: Run, more: list[str], words: str) -> None:

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from sdkgen.bench.devices.identity import Identity
+from sdkgen.bench.report.paired import Measured, Place
 from sdkgen.bench.tuning.file import describe, read, write
-from sdkgen.bench.tuning.search import RELEASED, Candidate, Measured, Place, Tuning
+from sdkgen.bench.tuning.search import RELEASED, Candidate, Tuning
 from sdkgen.errors import SpecError, UsageError
 from sdkgen.spec.registry import load_model
 from tests.conftest import Run

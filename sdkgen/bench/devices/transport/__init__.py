@@ -8,6 +8,8 @@ with closing(found[0].open()) as device:
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, cast, get_args
@@ -16,7 +18,7 @@ from sdkgen.bench.devices.transport.adb_server import AdbServer
 from sdkgen.bench.devices.transport.base import Completed, Kind, Transport
 from sdkgen.bench.devices.transport.direct import AdbDirect, usb_serials
 from sdkgen.bench.devices.transport.local import Local
-from sdkgen.bench.devices.transport.server import OVER_TCP, Server
+from sdkgen.bench.devices.transport.server import OVER_TCP, Listed, Server
 from sdkgen.bench.devices.transport.states import READY, error_for, remedy
 from sdkgen.bench.errors import DeviceError, DeviceGone
 from sdkgen.errors import UsageError, nearest
@@ -37,6 +39,11 @@ class Found:
     serial: str
     kind: Kind
     state: str = READY
+    listed: str = ""
+    """What the adb server calls it, where another device has that name too; ``serial`` then holds its port as well."""
+    port: str = ""
+    is_serial_shared: bool = False
+    """Whether another device that is connected claims the same serial number."""
 
     @property
     def ready(self) -> bool:
@@ -66,7 +73,7 @@ class Found:
                 context=self.serial,
                 hint="Measure it on a Mac, through sdkgen.bench.devices.iphone.",
             )
-        return AdbServer(Server(), self.serial)
+        return AdbServer(Server(), self.listed or self.serial, self.port)
 
 
 def connected(way: Way = "auto", *, local: bool = True) -> list[Found]:
@@ -85,8 +92,19 @@ def connected(way: Way = "auto", *, local: bool = True) -> list[Found]:
                 # One that does not answer is listed as it is, and must not hide the others.
                 with suppress(DeviceError):
                     server.revive(serial)
-        found = [Found(serial, "adb-server", state) for serial, state in server.states().items()]
+        found = _tell_apart(server.listed())
     return sorted(found, key=lambda one: one.serial) + ([Found(LOCAL, "local")] if local else [])
+
+
+def _tell_apart(listed: Sequence[Listed]) -> list[Found]:
+    """Return the devices of an adb server; those that share a serial are named by their ports on USB too."""
+    counts = Counter(one.serial for one in listed)
+    return [
+        Found(f"{one.serial}@{one.port}", "adb-server", one.state, one.serial, one.port, True)
+        if counts[one.serial] > 1 and one.port
+        else Found(one.serial, "adb-server", one.state)
+        for one in listed
+    ]
 
 
 def open_device(serial: str, way: Way = "auto") -> Transport:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from sdkgen.bench.devices.transport import sentinel
 from sdkgen.bench.devices.transport.adb import SILENCE, Adb
-from sdkgen.bench.devices.transport.base import Completed, Kind
+from sdkgen.bench.devices.transport.base import MOST_IN_A_FILE, MOST_OUTPUT, Completed, Kind, Limited
 from sdkgen.bench.devices.transport.files import file_error
 from sdkgen.bench.devices.transport.server import Server
 from sdkgen.bench.devices.transport.states import error_for
@@ -31,9 +31,13 @@ class AdbServer(Adb):
 
     kind: Kind = "adb-server"
 
-    def __init__(self, server: Server, serial: str) -> None:
-        super().__init__(serial)
+    def __init__(self, server: Server, serial: str, port: str = "") -> None:
+        """Make a transport to ``serial``; where several devices share it, to the one at the server's USB ``port``."""
+        super().__init__(f"{serial}@{port}" if port else serial)
         self._server = server
+        self._listed = serial
+        self._port = port
+        self._transport_id = self._find() if port else None
         self._speaks_v2: bool | None = None
 
     def shell(self, command: str, timeout: float = 30) -> Completed:
@@ -44,17 +48,33 @@ class AdbServer(Adb):
                 self._speaks_v2 = "shell_v2" in self._features(timeout)
             if self._speaks_v2:
                 with self._service(f"shell,v2,raw:exec </dev/null\n{command}", timeout) as stream:
-                    return _read_v2(stream, deadline)
+                    return _read_v2(stream, deadline, Limited(self.serial, MOST_OUTPUT))
             mark = sentinel.mark()
             with self._service(f"exec:{sentinel.wrap(command, mark)}", timeout) as stream:
-                done = sentinel.unwrap(_read_all(stream, deadline), mark)
+                done = sentinel.unwrap(_read_all(stream, deadline, Limited(self.serial, MOST_OUTPUT)), mark)
             if done is None:
                 raise EOFError
             return done
 
     def _revive(self) -> None:
         """Have the server connect again to a device on the network that it gave up."""
-        self._server.revive(self.serial)
+        if self._port:
+            self._transport_id = self._find()  # another one each time it is plugged in
+        else:
+            self._server.revive(self.serial)
+
+    def _find(self) -> int | None:
+        """Return the server's number for the device at the port; None while there is none."""
+        found = [one for one in self._server.listed() if (one.serial, one.port) == (self._listed, self._port)]
+        return found[0].transport_id if found else None
+
+    def _address(self) -> tuple[str, str]:
+        """Return what the server calls the device in "host:transport" and in "host-…:features"."""
+        if not self._port:
+            return f"transport:{self.serial}", f"serial:{self.serial}"
+        if self._transport_id is None:
+            raise EOFError(f"no device at {self._port}")
+        return f"transport-id:{self._transport_id}", f"transport-id:{self._transport_id}"
 
     def close(self) -> None:
         """Do nothing: every command has a connection of its own, which ends with it."""
@@ -78,14 +98,14 @@ class AdbServer(Adb):
         """Yield a connection to the device's service ``name``; ``timeout`` is for every single wait."""
         # adbutils' own open_transport leaves the connection open where the server refuses.
         with self._server.client.make_connection(timeout) as stream:
-            for request in (f"host:transport:{self.serial}", name):
+            for request in (f"host:{self._address()[0]}", name):
                 stream.send_command(request)
                 stream.check_okay()
             yield stream
 
     def _features(self, timeout: float) -> list[str]:
         with self._server.client.make_connection(timeout) as stream:
-            stream.send_command(f"host-serial:{self.serial}:features")
+            stream.send_command(f"host-{self._address()[1]}:features")
             stream.check_okay()
             features: str = stream.read_string_block()
             return features.split(",")
@@ -110,12 +130,14 @@ class AdbServer(Adb):
             self._service("sync:", SILENCE) as stream,
             target.open("wb") as file,
         ):
+            limited = Limited(self.serial, MOST_IN_A_FILE)
             stream.conn.sendall(_request(b"RECV", source.encode()))
             while True:
                 answer, size = struct.unpack("<4sI", stream.read_exact(8))
                 if answer == b"DONE":
                     return
                 self._check(answer, size, stream, source)
+                limited.take(size)
                 file.write(stream.read_exact(size))
 
     def _check(self, answer: bytes, size: int, stream: AdbConnection, path: str) -> None:
@@ -136,22 +158,24 @@ def _wait(stream: AdbConnection, deadline: float) -> None:
     stream.conn.settimeout(left)
 
 
-def _read_v2(stream: AdbConnection, deadline: float) -> Completed:
+def _read_v2(stream: AdbConnection, deadline: float, limited: Limited) -> Completed:
     """Read packets of one byte type, four bytes size and the data, until the one with the exit code."""
     said: dict[int, bytearray] = {_STDOUT: bytearray(), _STDERR: bytearray()}
     while True:
         _wait(stream, deadline)
         kind, size = struct.unpack("<BI", stream.read_exact(5))
+        limited.take(size)
         data = stream.read_exact(size)
         if kind == _EXIT:
             return Completed(data[0], bytes(said[_STDOUT]), bytes(said[_STDERR]))
         said.setdefault(kind, bytearray()).extend(data)
 
 
-def _read_all(stream: AdbConnection, deadline: float) -> bytes:
+def _read_all(stream: AdbConnection, deadline: float, limited: Limited) -> bytes:
     said = bytearray()
     while True:
         _wait(stream, deadline)
         if not (chunk := stream.recv(_CHUNK)):
             return bytes(said)
+        limited.take(len(chunk))
         said.extend(chunk)

@@ -6,8 +6,34 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
+from sdkgen.bench.errors import DeviceError
+
 Kind: TypeAlias = Literal["adb-server", "adb-direct", "local", "coreml"]
 """The ways in. What is reached through coremltools has no shell and so no transport: see ``devices.iphone``."""
+
+
+MOST_OUTPUT = 64 << 20
+"""Bytes that a command may print; a device that prints without end is given up."""
+MOST_IN_A_FILE = 256 << 20
+"""Bytes that a file of the device may have to be brought here."""
+
+
+class Limited:
+    """Counts what comes from a device, and raises ``DeviceError`` ("device-floods") once that is too much."""
+
+    def __init__(self, serial: str, most: int) -> None:
+        self._serial, self._most, self._count = serial, most, 0
+
+    def take(self, size: int) -> None:
+        """Count ``size`` bytes more."""
+        self._count += size
+        if self._count > self._most:
+            raise DeviceError(
+                f"the device sends without end: more than {self._most >> 20} MiB",
+                context=self._serial,
+                hint="Restart it, and look at what it runs; it is left out, and other devices go on.",
+                reference="device-floods",
+            )
 
 
 @dataclass(frozen=True)
@@ -45,7 +71,8 @@ class Transport(Protocol):
 
         Standard input is empty; standard output may be a terminal in raw mode. A process that is to outlive the call
         must give up all three standard streams, as in ``setsid PROGRAM </dev/null >/dev/null 2>&1 &``. ``timeout`` is
-        in seconds. A command that fails is no error: look at ``exit_code``.
+        in seconds. A command that fails is no error: look at ``exit_code``; one that prints more than ``MOST_OUTPUT``
+        is: ``DeviceError`` with the reference "device-floods".
         """
 
     def push(self, source: Path, target: str, mode: int = 0o644) -> None:

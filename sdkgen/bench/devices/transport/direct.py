@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import select
 import socket
 import struct
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from sdkgen.bench.devices.transport import sentinel
 from sdkgen.bench.devices.transport.adb import SILENCE, Adb
-from sdkgen.bench.devices.transport.base import Completed, Kind
+from sdkgen.bench.devices.transport.base import MOST_IN_A_FILE, MOST_OUTPUT, Completed, Kind, Limited
 from sdkgen.bench.devices.transport.files import check_space, file_error
 from sdkgen.bench.devices.transport.keys import create_key, user_keys
 from sdkgen.bench.devices.transport.states import error_for, remedy
@@ -39,14 +40,14 @@ class AdbDirect(Adb):
         """See ``Transport.shell``."""
         mark = sentinel.mark()
         with self._asking(f"a command took longer than {timeout:g} s") as device:
-            raw = device.exec_out(
-                sentinel.wrap(command, mark),
-                transport_timeout_s=timeout,
-                read_timeout_s=timeout,
-                timeout_s=timeout,
-                decode=False,
-            )
-            done = sentinel.unwrap(raw, mark)
+            limited, raw = Limited(self.serial, MOST_OUTPUT), bytearray()
+            # What exec_out joins; that would join what comes without end.
+            for part in device._streaming_command(
+                b"exec", sentinel.wrap(command, mark).encode(), timeout, timeout, timeout
+            ):
+                limited.take(len(part))
+                raw += part
+            done = sentinel.unwrap(bytes(raw), mark)
             if done is None:
                 raise EOFError
             return done
@@ -167,9 +168,23 @@ class AdbDirect(Adb):
 
         with self._asking(f"fetching {source} stood still for {SILENCE:g} s") as device:
             try:
-                device.pull(source, str(target), transport_timeout_s=SILENCE, read_timeout_s=SILENCE)
+                with target.open("wb") as file:
+                    into = _Into(file, Limited(self.serial, MOST_IN_A_FILE))
+                    device.pull(source, into, transport_timeout_s=SILENCE, read_timeout_s=SILENCE)
             except AdbCommandFailureException as error:
                 raise file_error(self.serial, source, str(error)) from error
+
+
+class _Into(io.BytesIO):
+    """What adb_shell takes for a buffer to pull into: passes everything on to a file."""
+
+    def __init__(self, file: BinaryIO, limited: Limited) -> None:
+        super().__init__()
+        self._file, self._limited = file, limited
+
+    def write(self, data: Any) -> int:
+        self._limited.take(len(data))
+        return self._file.write(data)
 
 
 def usb_serials() -> list[str]:

@@ -3,14 +3,42 @@
 from __future__ import annotations
 
 import os
+import selectors
 import shutil
 import signal
 import subprocess
+import time
 from pathlib import Path
 
-from sdkgen.bench.devices.transport.base import Completed, Kind
+from sdkgen.bench.devices.transport.base import MOST_OUTPUT, Completed, Kind, Limited
 from sdkgen.bench.devices.transport.files import file_error, pull_whole, push_verified
 from sdkgen.bench.errors import TransportTimeout
+
+_CHUNK = 1 << 16
+
+
+def _communicate(process: subprocess.Popen[bytes], timeout: float, limited: Limited) -> tuple[bytes, bytes]:
+    """Return standard output and error of a process that ends in time and does not print without end."""
+    deadline = time.monotonic() + timeout
+    said: dict[int, bytearray] = {}
+    with selectors.DefaultSelector() as waiting:
+        for stream in (process.stdout, process.stderr):
+            if stream is not None:
+                waiting.register(stream, selectors.EVENT_READ)
+                said[stream.fileno()] = bytearray()
+        while waiting.get_map():
+            ready = waiting.select(max(0.0, deadline - time.monotonic()))
+            if not ready and time.monotonic() >= deadline:
+                raise subprocess.TimeoutExpired(process.args, timeout)
+            for key, _ in ready:
+                if chunk := os.read(key.fd, _CHUNK):
+                    limited.take(len(chunk))
+                    said[key.fd] += chunk
+                else:
+                    waiting.unregister(key.fileobj)
+        process.wait(max(0.0, deadline - time.monotonic()))
+    stdout, stderr = said.values()
+    return bytes(stdout), bytes(stderr)
 
 
 class Local:
@@ -29,15 +57,19 @@ class Local:
             start_new_session=True,
         )
         try:
-            stdout, stderr = process.communicate(timeout=timeout)
+            stdout, stderr = _communicate(process, timeout, Limited(self.serial, MOST_OUTPUT))
         except BaseException as error:
             os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+            process.wait()
             if isinstance(error, subprocess.TimeoutExpired):
                 raise TransportTimeout(
                     f"a command took longer than {timeout:g} s", context=self.serial, hint="Give it more time."
                 ) from error
             raise
+        finally:
+            for stream in (process.stdout, process.stderr):
+                if stream is not None:
+                    stream.close()
         # A shell reports a process that a signal ended as 128 + the signal; so does adb.
         code = process.returncode if process.returncode >= 0 else 128 - process.returncode
         return Completed(code, stdout, stderr)

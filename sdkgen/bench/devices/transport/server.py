@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,17 +21,33 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 OVER_TCP = re.compile(r"^[^:\s]+:\d+$|^\[[^\]\s]+\]:\d+$")
 
 
+@dataclass(frozen=True)
+class Listed:
+    """A device as the server lists it; ``port`` is where on USB it is (empty over the network)."""
+
+    serial: str
+    state: str
+    port: str = ""
+    transport_id: int | None = None
+
+
 class Server:
-    """An adb server, whether it answers or not."""
+    """An adb server, whether it answers or not: where adb's own variables say, ``ADB_SERVER_SOCKET`` first."""
 
     def __init__(self) -> None:
+        place = os.environ.get("ADB_SERVER_SOCKET") or ""
         self.host = os.environ.get("ANDROID_ADB_SERVER_HOST") or "127.0.0.1"
         port = os.environ.get("ANDROID_ADB_SERVER_PORT") or "5037"
-        if not port.isdigit() or not 0 < int(port) < 65536:
+        if place:
+            host, _, port = place.removeprefix("tcp:").rpartition(":")
+            self.host = host.strip("[]") or "127.0.0.1"
+        if (place and not place.startswith("tcp:")) or not port.isdigit() or not 0 < int(port) < 65536:
             raise DeviceError(
-                f"{port!r} is no port",
-                context="ANDROID_ADB_SERVER_PORT",
-                hint="Set it to the port of the adb server, or unset it.",
+                f"{place!r} is no address of an adb server" if place else f"{port!r} is no port",
+                context="ADB_SERVER_SOCKET" if place else "ANDROID_ADB_SERVER_PORT",
+                hint="Set it to tcp:HOST:PORT or tcp:PORT, or unset it."
+                if place
+                else "Set it to the port of the adb server, or unset it.",
                 reference="bad-adb-port",
             )
         self.port = int(port)
@@ -76,8 +93,11 @@ class Server:
 
     def states(self) -> dict[str, str]:
         """Return the state of every listed device by serial. Raises ``DeviceError`` if the server does not answer."""
-        listing = self._ask("host:devices")
-        return dict(line.split("\t", 1) for line in listing.splitlines() if "\t" in line)
+        return {one.serial: one.state for one in self.listed()}
+
+    def listed(self) -> list[Listed]:
+        """Return every device that the server lists. Raises ``DeviceError`` if it does not answer."""
+        return [_listed(line) for line in self._ask("host:devices-l").splitlines() if " " in line.strip()]
 
     def connect(self, address: str) -> str:
         """Have the server connect to HOST:PORT and return what it says about it."""
@@ -111,6 +131,24 @@ class Server:
                 hint="Start it with: adb start-server",
                 reference="adb-server-failed",
             ) from error
+
+
+_DETAIL = re.compile(r" (usb|product|model|device|features|transport_id):(\S*)| ([0-9]+-[0-9.]+)(?= |$)")
+
+
+def _listed(line: str) -> Listed:
+    """Return a line of the long listing: the serial, the state (which may have spaces), and details."""
+    serial, _, rest = line.strip().partition(" ")
+    rest = f" {rest.strip()}"
+    details = {found[1]: found[2] for found in _DETAIL.finditer(rest) if found[1]}
+    first = _DETAIL.search(rest)
+    number = details.get("transport_id", "")
+    return Listed(
+        serial,
+        rest[: first.start() if first else None].strip(),
+        f"usb:{details['usb']}" if details.get("usb") else "",
+        int(number) if number.isdigit() else None,
+    )
 
 
 def adb_binary() -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from sdkgen.bench.devices import transport
+from sdkgen.bench.devices.transport import local
 from sdkgen.bench.devices.transport.local import Local
 from sdkgen.bench.errors import DeviceError, DeviceFull, TransportTimeout
 
@@ -72,3 +73,11 @@ def test_local_is_always_listed_last(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     assert isinstance(found[-1].open(), Local)
     assert isinstance(transport.open_device("local"), Local)
     assert "local" not in [one.serial for one in transport.connected("direct", local=False)]
+
+
+def test_a_command_that_prints_without_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "MOST_OUTPUT", 1 << 20)
+    for stream in ("", " >&2"):
+        with pytest.raises(DeviceError, match="without end") as caught:
+            Local().shell(f"yes{stream}")
+        assert caught.value.reference == "device-floods"

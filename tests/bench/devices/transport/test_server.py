@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from sdkgen.bench.devices import transport
+from sdkgen.bench.devices.transport import adb_server
 from sdkgen.bench.devices.transport.adb_server import AdbServer
 from sdkgen.bench.devices.transport.server import Server
 from sdkgen.bench.errors import DeviceError, DeviceGone, DeviceOffline, DeviceUnauthorized, TransportTimeout
@@ -135,6 +136,73 @@ def test_a_silent_device_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
         device._speaks_v2 = True
         with pytest.raises(TransportTimeout):
             device.shell("true", timeout=0.3)
+
+
+PHONE = "0123456789ABCDEF"
+TWINS = [
+    f"{PHONE:22} device usb:1-2 product:a model:A device:a transport_id:7",
+    f"{PHONE:22} device usb:1-3 product:a model:A device:a transport_id:9",
+    "R5CT                   no permissions (user in plugdev group; are your udev rules wrong?); see [http://x] usb:1-4",
+]
+
+
+def packets(text: bytes) -> bytes:
+    return b"".join(struct.pack("<BI", kind, len(data)) + data for kind, data in ((1, text), (3, b"\0")))
+
+
+def test_two_phones_with_one_serial_are_two_devices(server: FakeServer) -> None:
+    server.listing = TWINS
+    found = {one.serial: one for one in transport.connected(local=False)}
+    assert list(found) == [f"{PHONE}@usb:1-2", f"{PHONE}@usb:1-3", "R5CT"]
+    assert found["R5CT"].state.startswith("no permissions (user in plugdev group")
+    assert "udev" in found["R5CT"].remedy
+    server.replies = {7: packets(b"first"), 9: packets(b"second")}
+    opened = [found[serial].open() for serial in list(found)[:2]]
+    assert [one.shell("true").text for one in opened] == ["first", "second"]
+    assert len({one.serial for one in opened}) == 2
+    server.listing = [TWINS[0].replace("transport_id:7", "transport_id:21")]
+    server.replies = {21: packets(b"ready")}
+    opened[0].reconnect(2)  # it was plugged in again
+    assert opened[0].shell("true").text == "ready"
+    with pytest.raises(DeviceGone):
+        opened[1].reconnect(0.3)
+
+
+@pytest.mark.parametrize("place", ["tcp:127.0.0.1:{}", "tcp:{}", "tcp:localhost:{}"])
+def test_adbs_own_variable_for_the_server_comes_first(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    port = Server().port
+    monkeypatch.setenv("ADB_SERVER_SOCKET", place.format(port))
+    monkeypatch.setenv("ANDROID_ADB_SERVER_PORT", "1")
+    assert set(Server().states()) == set(server.states)
+
+
+@pytest.mark.parametrize("place", ["localfilesystem:/tmp/x", "tcp:host:port", "tcp:"])
+def test_an_address_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, place: str) -> None:
+    monkeypatch.setenv("ADB_SERVER_SOCKET", place)
+    with pytest.raises(DeviceError) as caught:
+        Server()
+    assert caught.value.context == "ADB_SERVER_SOCKET"
+
+
+def test_an_empty_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ANDROID_ADB_SERVER_PORT", "ANDROID_ADB_SERVER_HOST", "ADB_SERVER_SOCKET"):
+        monkeypatch.setenv(name, "")
+    assert (Server().host, Server().port) == ("127.0.0.1", 5037)
+
+
+@pytest.mark.parametrize("features", ["shell_v2", "cmd"])
+def test_a_device_that_prints_without_end_is_given_up(
+    server: FakeServer, monkeypatch: pytest.MonkeyPatch, features: str
+) -> None:
+    monkeypatch.setattr(adb_server, "MOST_OUTPUT", 1 << 20)
+    server.features = features
+    chunk = b"x" * (1 << 16)
+    server.reply = b"".join(struct.pack("<BI", 1, len(chunk)) + chunk for _ in range(20))
+    with pytest.raises(DeviceError, match="without end") as caught:
+        AdbServer(Server(), "GOOD1").shell("true")
+    assert (caught.value.reference, caught.value.context) == ("device-floods", "GOOD1")
 
 
 def test_a_bad_port_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,1 @@
+#include "bionic.h"
