@@ -24,7 +24,16 @@ TOOLS: dict[Format, tuple[str, ...]] = {
     "onnx": ("torch", "onnx", "onnxscript", "onnx-ir", "numpy"),
 }
 _RECORD = "record.json"
-_SOURCES = ("convert", "network", "weights", "spec", "backends/mil", "detection/anchors.py", "detection/layout.py")
+_SOURCES = (
+    "convert",
+    "network",
+    "tflite",
+    "weights",
+    "spec",
+    "backends/mil",
+    "detection/anchors.py",
+    "detection/layout.py",
+)
 """What of this package decides an artifact's bytes."""
 
 

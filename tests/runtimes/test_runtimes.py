@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 
 from sdkgen.artifact import Precision
-from sdkgen.convert import convert, flatbuffer
+from sdkgen.convert import convert
 from sdkgen.detection.types import Array, RawOutputs
 from sdkgen.parity.compare import Reference, Subject, compare
 from sdkgen.parity.inputs import Input, photographs
 from sdkgen.parity.run import inputs_of, references, subjects
 from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.registry import load_model, model_names
+from sdkgen.tflite import flatbuffer
 from tests.runtimes import packages
 from tests.toolchains import require
 
