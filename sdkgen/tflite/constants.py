@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sdkgen.tflite import flatbuffer
+from sdkgen.tflite.flatbuffer import DAMAGE
 from sdkgen.tflite.graph import DamagedError, Tensor
 
 LARGEST = 1 << 26
@@ -24,6 +26,13 @@ def values(tensor: Tensor) -> NDArray[Any]:
     """
     if tensor.size > LARGEST:
         raise DamagedError(f"constant {tensor.name!r} would have {tensor.size:,} elements")
+    try:
+        return _values(tensor)
+    except DAMAGE as error:  # scales and sparsity are read only here
+        raise DamagedError(f"constant {tensor.name!r} is damaged ({type(error).__name__})") from error
+
+
+def _values(tensor: Tensor) -> NDArray[Any]:
     stored = _stored(tensor)
     if tensor.sparse:
         stored = _fill_zeros(tensor, stored)
@@ -147,8 +156,6 @@ def _sparsity(tensor: Tensor) -> tuple[list[int], list[int], list[Level]]:
 
 def _numbers(tensor: Tensor, entry: Any, name: str) -> NDArray[np.int64]:
     """Return a vector that the schema stores in the smallest integers that hold it."""
-    from sdkgen.tflite import flatbuffer
-
     kind = flatbuffer.names("SparseIndexVector").get(getattr(entry, f"{name}Type")())
     table = getattr(entry, name)()
     _check(tensor, kind not in (None, "NONE") and table is not None)

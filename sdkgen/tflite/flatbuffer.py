@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -163,6 +165,7 @@ def constant_dequantizes(model: Any, graph: Any) -> Iterator[Any]:
                 yield operator
 
 
-def names(enum: str) -> dict[int, str]:
+@cache
+def names(enum: str) -> Mapping[int, str]:
     """Return the names of an enumeration of the schema by their numbers."""
-    return {value: name for name, value in vars(getattr(schema(), enum)).items() if isinstance(value, int)}
+    return MappingProxyType({v: name for name, v in vars(getattr(schema(), enum)).items() if isinstance(v, int)})

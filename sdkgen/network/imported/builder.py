@@ -196,9 +196,9 @@ class Builder:
         if not results:
             raise DamagedError("the graph has no output")
         self._fx.output(tuple(results))
+        # What nothing reads goes before the module is made, which compiles its code.
+        self._fx.eliminate_dead_code(is_impure_node=lambda node: node.op in ("placeholder", "output"))
         module = fx.GraphModule(self._root, self._fx, "ImportedGraph")
-        module.graph.eliminate_dead_code()
-        module.recompile()
         return module.eval().requires_grad_(False)
 
     def _tensor(self, operation: Operation, slot: int) -> Tensor:
