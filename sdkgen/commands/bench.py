@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from sdkgen.commands import refuse
+from sdkgen.commands import SPECS, choose_models, refuse
 from sdkgen.errors import MissingExtraError, UsageError
 from sdkgen.formats import Format, InputType, Layout, Precision
 
@@ -19,7 +19,7 @@ DEFAULT_MODEL = "blazeface-front"
 DEFAULT_RUNNER = "litert"
 _TEAM = "SDKGEN_APPLE_TEAM"
 # Options that mean nothing where something else measures: a figure beside them would seem to come from them.
-_NOT_WITH_SDK = "model artifact pipeline threads paced outputs input_type runner".split()
+_NOT_WITH_SDK = "model spec_file artifact pipeline threads paced outputs input_type runner".split()
 _NOT_WITH_IOS_SDK = "warmup cooldown precision".split()
 _NOT_WITH_IPHONE = (
     "sdk artifact pipeline threads warmup paced cooldown limit precision outputs input_type runner".split()
@@ -37,6 +37,7 @@ def bench(
         ["all"], "--device", "-d", help="A serial, HOST:PORT, local, iphone, or all connected."
     ),
     model: list[str] = typer.Option([], "--model", "-m", help="A model's name.", show_default=DEFAULT_MODEL),
+    spec_file: list[Path] = SPECS,
     artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
     pipeline: Literal["track"] | None = typer.Option(
         None, "--pipeline", help="Frames of a face tracker too: detector (--model), landmark model, steady and worst."
@@ -79,7 +80,7 @@ def bench(
     )
     chosen: Runner = choose(runner)
     backends, fp32 = parse_backends(backend), precision == "fp32"
-    models = model or ([] if artifact else [DEFAULT_MODEL])
+    models = choose_models(model, spec_file) or ([] if artifact else [DEFAULT_MODEL])
 
     def make(name: str, form: Format = "tflite") -> Path:
         options: dict[str, Any] = {}

@@ -6,7 +6,7 @@ It is read without unpacking the weights, and every index and length is checked 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,10 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sdkgen.errors import ConvertError
 from sdkgen.tflite import flatbuffer
 
 _BITS = {"int2": 2, "int4": 4, "uint4": 4}
 _LARGEST_COUNT = 1 << 24
+_NAMED = 3
+"""How many graphs or signatures an error names."""
+
+Named = tuple[str, tuple[int, ...]]
+"""An input or output: its name and its shape."""
 
 
 class DamagedError(Exception):
@@ -128,6 +134,37 @@ class Graph:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     folded: tuple[Operation, ...]
+
+    def named(self, indices: tuple[int, ...]) -> tuple[Named, ...]:
+        """Return the names and shapes of tensors, such as the inputs or outputs."""
+        return tuple((self.tensors[index].name, self.tensors[index].shape) for index in indices)
+
+
+def only(graphs: Sequence[Graph], path: Path) -> Graph:
+    """Return a file's one graph.
+
+    Raises ``ConvertError``: ``several-subgraphs``, ``several-signatures``, or ``empty-model``.
+    """
+    signatures = [name for one in graphs for name in one.signatures]
+    if len(graphs) > 1:
+        names = ", ".join(one.name or f"number {one.index}" for one in graphs[:_NAMED])
+        raise ConvertError(
+            f"the file holds {len(graphs)} graphs ({names}{' …' if len(graphs) > _NAMED else ''}), not one",
+            context=str(path),
+            hint="Export the detector alone, as one function.",
+            reference="several-subgraphs",
+        )
+    if len(signatures) > 1:
+        raise ConvertError(
+            f"the file has {len(signatures)} signatures ({', '.join(signatures[:_NAMED])}), not one",
+            context=str(path),
+            hint="Export the detector's own function alone.",
+            reference="several-signatures",
+        )
+    if not graphs or not graphs[0].operations:
+        hint = "Nothing in it computes anything. Give the file that a converter made."
+        raise ConvertError("the model holds no operation", context=str(path), hint=hint, reference="empty-model")
+    return graphs[0]
 
 
 def read(path: Path) -> list[Graph]:

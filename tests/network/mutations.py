@@ -1,4 +1,4 @@
-"""Files that someone damaged or made to do harm: mutations of sound .tflite files, and what the importer does with them.
+"""Files that someone damaged or made to do harm: mutations of sound ones, and what the importer does with them.
 
 Every file must be imported or refused with a typed error, in ten seconds and with a gigabyte of memory at most.
 """
@@ -109,7 +109,7 @@ def _run_share(files: dict[str, bytes], seeds: range) -> tuple[Counter[str], lis
     faults: list[str] = []
     _limit_memory()
     signal.signal(signal.SIGALRM, _too_long)
-    shared_memory = Path("/dev/shm")  # noqa: S108  (a folder is made in it; on a disk, writing takes longer than reading)
+    shared_memory = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared_memory if shared_memory.is_dir() else None) as folder:
         path = Path(folder) / "mutation.tflite"
         for seed in seeds:
@@ -138,4 +138,3 @@ def _limit_memory() -> None:
 
 def _too_long(*_: Any) -> None:
     raise TimeoutError(f"more than {MOST_SECONDS} s")
-

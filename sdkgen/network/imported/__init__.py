@@ -13,7 +13,7 @@ from sdkgen.errors import ConvertError
 from sdkgen.network.imported import arithmetic, layers, shapes
 from sdkgen.network.imported.builder import Builder, Unsupported
 from sdkgen.tflite import flatbuffer, graph
-from sdkgen.tflite.graph import DamagedError, Graph, Operation
+from sdkgen.tflite.graph import DamagedError, Graph, Named, Operation
 
 OPERATIONS: Mapping[str, Callable[[Builder, Operation], None]] = MappingProxyType(
     {**arithmetic.OPERATIONS, **layers.OPERATIONS, **shapes.OPERATIONS}
@@ -28,9 +28,6 @@ CONTROL_FLOW = frozenset(
 
 _NAMED = 3
 """How many places of an operation are named before the rest is only counted."""
-
-Named = tuple[str, tuple[int, ...]]
-"""An input or output: its name and its shape."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +51,10 @@ def import_graph(path: Path) -> ImportedGraph:
     ``unknown-operation``; the last names every operation that is not known, where it is and how many there are.
     """
     graphs = graph.read(path)
-    whole = _only(graphs, path)
+    flows = [operation for one in graphs for operation in one.operations if operation.kind in CONTROL_FLOW]
+    if flows:
+        raise _refusal([(operation, operation.name) for operation in flows], path)
+    whole = graph.only(graphs, path)
     _check_inputs(whole, path)
     if found := list(_unknown(whole)):
         raise _refusal(found, path)
@@ -67,38 +67,7 @@ def import_graph(path: Path) -> ImportedGraph:
     except (DamagedError, RecursionError) as error:
         raise flatbuffer.unreadable(path, f"it contradicts itself: {error}") from error
     kinds = tuple(operation.kind for operation in whole.operations)
-    return ImportedGraph(module, _named(whole, whole.inputs), _named(whole, whole.outputs), kinds)
-
-
-def _named(whole: Graph, indices: tuple[int, ...]) -> tuple[Named, ...]:
-    return tuple((whole.tensors[index].name, whole.tensors[index].shape) for index in indices)
-
-
-def _only(graphs: list[Graph], path: Path) -> Graph:
-    """Return the file's one graph."""
-    signatures = [name for one in graphs for name in one.signatures]
-    flows = [(one, o) for one in graphs for o in one.operations if o.kind in CONTROL_FLOW]
-    if flows:
-        raise _refusal([(operation, operation.name) for _, operation in flows], path)
-    if len(graphs) > 1:
-        names = ", ".join(one.name or f"number {one.index}" for one in graphs[:_NAMED])
-        raise ConvertError(
-            f"the file holds {len(graphs)} graphs ({names}{' …' if len(graphs) > _NAMED else ''}), not one",
-            context=str(path),
-            hint="Export the detector alone, as one function.",
-            reference="several-subgraphs",
-        )
-    if len(signatures) > 1:
-        raise ConvertError(
-            f"the file has {len(signatures)} signatures ({', '.join(signatures[:_NAMED])}), not one",
-            context=str(path),
-            hint="Export the detector's own function alone.",
-            reference="several-signatures",
-        )
-    if not graphs or not graphs[0].operations:
-        hint = "Nothing in it computes anything. Give the file that a converter made."
-        raise ConvertError("the model holds no operation", context=str(path), hint=hint, reference="empty-model")
-    return graphs[0]
+    return ImportedGraph(module, whole.named(whole.inputs), whole.named(whole.outputs), kinds)
 
 
 def _check_inputs(whole: Graph, path: Path) -> None:
