@@ -32,7 +32,7 @@ def build(spec: ModelSpec) -> BlazeFace | FaceLandmark | MobileNetSsd:
 
 
 def load(spec: ModelSpec, weights: Path | None = None, *, trust: bool = False) -> nn.Module:
-    """Return the model's network in evaluation mode, with the weights of a .tflite file.
+    """Return the model's network in evaluation mode, with the weights of a .tflite, .safetensors or torch file.
 
     Without ``weights`` the released ones are taken from the cache, fetched on first use; a model that has no public
     weights gets those that its seed determines. A given file must be the released one unless ``trust`` says that the
@@ -62,6 +62,10 @@ def _read(spec: ModelSpec, path: Path) -> nn.Module:
     if spec.network.family == "graph":
         return _import(spec, path)
     module = build(spec)
+    if path.suffix in state.STATE_SUFFIXES:
+        fetch.read(path)
+        module.load_state_dict(state.read_state(module, path))
+        return module
     try:
         module.load_state_dict(state.state_dict(module, released.read(path), str(path)))
     except WeightsError as error:

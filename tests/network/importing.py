@@ -45,8 +45,8 @@ def run_imported(graph: ImportedGraph, inputs: list[Numbers], *, double: bool = 
 
 
 def difference(found: Numbers, expected: Numbers) -> float:
-    """Return the largest difference as a share of the range of ``expected``, of which a small one counts as 1e-3."""
+    """Return the largest difference as a share of the range of ``expected``; one number's is itself, or 1 if less."""
     assert found.shape == expected.shape
     wide = expected.astype(np.float64)
-    spread = max(float(wide.max() - wide.min()), float(np.abs(wide).max()) * 1e-2, 1e-3)
+    spread = max(float(np.abs(wide).max()), 1.0) if wide.size == 1 else max(float(wide.max() - wide.min()), 1e-3)
     return float(np.abs(found - wide).max()) / spread

@@ -10,6 +10,8 @@ from sdkgen.network.imported import ImportedGraph
 from sdkgen.spec.model import ModelSpec
 from sdkgen.spec.outputs import arrange
 
+_ROWS_RANK = 3
+
 
 class StandardGraph(nn.Module):
     """Maps (1, 3, H, W) in the model's input range to the outputs of the standard layout, in the spec's order.
@@ -46,5 +48,6 @@ class StandardGraph(nn.Module):
                 whole = whole[..., part.first : part.last]
             if number == 0 and self.sizes is not None:
                 whole = whole * self.sizes
-            made.append(whole.reshape(part.shape) if whole.shape != part.shape else whole)
+            # A detector's rows have their shape already; tracing could not ask the tensor for it.
+            made.append(whole if len(part.shape) == _ROWS_RANK else whole.reshape(part.shape))
         return tuple(made)
