@@ -92,7 +92,8 @@ def _write_plain(module: Any, spec: ModelSpec, path: Path) -> None:
 def _write_floor(spec: ModelSpec, path: Path) -> None:
     import torch
 
-    from sdkgen.convert import flatbuffer, flatbuffer_passes, tflite
+    from sdkgen.convert import flatbuffer_passes, tflite
+    from sdkgen.tflite import flatbuffer
 
     numbers = sum(int(np.prod(output.shape)) for output in spec.outputs)
     convolution = torch.nn.Conv2d(3, -(-numbers // CELLS**2), 3, spec.input.width // CELLS)

@@ -12,7 +12,7 @@ from sdkgen import __version__, resources
 from sdkgen.artifact import Artifact, ArtifactRecord, Format, InputType, Layout, Precision, tool_versions
 from sdkgen.convert import TOOLS, convert
 from sdkgen.convert.lint import lint
-from sdkgen.errors import ConvertError, OutputError
+from sdkgen.errors import ConvertError, OutputError, UsageError
 from sdkgen.files import whole_folder
 from sdkgen.render import aar, kotlin, manifest, maven, selftest
 from sdkgen.render.apk_size import ApkBytes
@@ -86,6 +86,7 @@ def build(request: Request) -> manifest.Manifest:
     """
     renderer = import_module(f"sdkgen.render.{RENDERERS[request.target]}")
     renderer.check_names(request.name, request.package)
+    _check_model(request)
     _check_replaceable(request.out, force=request.force)
     with whole_folder(request.out) as work:
         detector, landmarker = _convert(request)
@@ -187,6 +188,28 @@ def _check_gpu(artifact: Artifact, runtime: str) -> None:
         hint=f"{finding.fix} The whole report: sdkgen lint {artifact.path}",
         reference="falls-off-the-gpu",
     )
+
+
+def _check_model(request: Request) -> None:
+    """Raise ``UsageError`` for a model that the SDKs' templates cannot speak of, or no tracker can follow."""
+    spec = request.spec
+    if request.target != "onnx" and (spec.subject != "face" or spec.input.fit != "letterbox"):
+        what = f"find a {spec.subject}" if spec.subject != "face" else "stretch images"
+        raise UsageError(
+            f"the iOS and Android SDKs find faces in letterboxed images, and {spec.name} is to {what}",
+            context="subject" if spec.subject != "face" else "input.fit",
+            hint="Build the plain model with --target onnx; sdkgen detect, parity and bench run it too.",
+            reference="other-subject",
+        )
+    if request.landmarker is not None:
+        known = [keypoint.name for keypoint in request.landmarker.landmarker.keypoints]
+        if missing := [name for name in spec.detector.keypoints if name not in known]:
+            raise UsageError(
+                f"{request.landmarker.name} does not know the keypoints {', '.join(missing)} of {spec.name}",
+                context="--pipeline track",
+                hint=f"A tracker's detector has keypoints among {', '.join(known)}; build it with --pipeline detect.",
+                reference="other-keypoints",
+            )
 
 
 def _check_replaceable(out: Path, *, force: bool) -> None:

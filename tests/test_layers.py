@@ -12,7 +12,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "sdkgen"
 
 FLOORS = [
-    {"cache", "console", "errors", "files", "formats", "pages", "records", "resources"},
+    {"cache", "console", "errors", "files", "formats", "pages", "records", "resources", "tflite"},
     {"artifact", "backends", "detection", "images", "network", "spec", "weights"},
     {"bench", "convert", "evaluate", "parity", "render", "tracking", "video"},
     {"bundle"},
@@ -34,7 +34,7 @@ NEIGHBOURS = {
     "render": {"bench"},  # the manifest: what the benchmark of a bundle goes by
     "cache": {"console"},
     "files": {"cache"},
-    "errors": {"cache", "console", "files", "records", "resources"},
+    "errors": {"cache", "console", "files", "records", "resources", "tflite"},
     "console": {"cache", "files", "records"},
     "resources": {"pages"},
 }

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from sdkgen import console
+from sdkgen.detection.layout import standardize
 from sdkgen.detection.types import Array, RawOutputs
 from sdkgen.errors import BackendError, MissingExtraError
 from sdkgen.spec.model import ModelSpec
+from sdkgen.spec.outputs import arrange
 
 
 class LiteRtBackend:
@@ -35,24 +37,27 @@ class LiteRtBackend:
             raise BackendError(
                 f"LiteRT refuses the file: {error}", context=str(path), hint="Build it again."
             ) from error
-        released = {output.released: output for output in spec.outputs}
         (entry,) = self._interpreter.get_input_details()
         self._input = entry["index"]
         self._takes_bytes = entry["dtype"] == np.uint8
         self._spec = spec.input
+        self._model = spec
         self._outputs = [
-            (released[d["name"]].name, d["index"], released[d["name"]].shape)
-            if d["name"] in released
-            else (d["name"], d["index"], tuple(int(n) for n in d["shape"]))
-            for d in self._interpreter.get_output_details()
+            (d["name"], d["index"], tuple(int(n) for n in d["shape"])) for d in self._interpreter.get_output_details()
         ]
+        sources = {source for output in spec.outputs for source in output.sources}
+        is_released = sources <= {name for name, _, _ in self._outputs}
+        self._parts = arrange([(name, shape) for name, _, shape in self._outputs], spec) if is_released else None
 
     def run(self, image: Array) -> RawOutputs:
         """Return the outputs for one input; see ``Backend.run``."""
         fed = self._spec.to_bytes(image) if self._takes_bytes else np.ascontiguousarray(image, dtype=np.float32)
         self._interpreter.set_tensor(self._input, fed)
         self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(index).reshape(shape) for name, index, shape in self._outputs}
+        found = [self._interpreter.get_tensor(index) for _, index, _ in self._outputs]
+        if self._parts is not None:
+            return standardize(found, self._parts, self._model)
+        return {name: array.reshape(shape) for (name, _, shape), array in zip(self._outputs, found, strict=True)}
 
     def close(self) -> None:
         """Release the interpreter."""

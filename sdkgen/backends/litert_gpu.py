@@ -68,7 +68,7 @@ class LiteRtGpuBackend:
             self.close()
             raise
         self._runs = True
-        released = {output.released: output.name for output in spec.outputs}
+        released = {source: output.name for output in spec.outputs for source in output.sources}
         self._outputs = [(released.get(o["name"], o["name"]), tuple(o["shape"])) for o in answer["outputs"]]
         self._spec = spec.input
         self._takes_bytes = bool(answer["takes_bytes"])

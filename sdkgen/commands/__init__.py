@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,29 @@ import typer
 
 from sdkgen.errors import MissingExtraError, UsageError
 from sdkgen.formats import Format
+from sdkgen.spec.registry import add_model
+
+_SPEC = ("--spec", "-s")
+_SPEC_HELP = "A model file of your own, instead of --model; see docs/own-model.md."
+SPEC: Any = typer.Option(None, *_SPEC, metavar="FILE.toml", help=_SPEC_HELP)
+SPECS: Any = typer.Option([], *_SPEC, metavar="FILE.toml", help=f"{_SPEC_HELP} May be given again.")
+"""The option of every command that has --model."""
+
+
+def choose_model(context: typer.Context, model: str, spec: Path | None) -> str:
+    """Return the name of the model that is meant: ``model``, or that of the user's own file ``spec``.
+
+    Raises ``UsageError`` if both are given, ``SpecError`` for a file that is wrong.
+    """
+    if spec is None:
+        return model
+    refuse(context, ["model"], "--spec is a model already")
+    return add_model(spec)
+
+
+def choose_models(models: Sequence[str], specs: Sequence[Path]) -> list[str]:
+    """Return the names of the models that are meant, those of the user's own files last."""
+    return [*models, *map(add_model, specs)]
 
 
 def given(context: typer.Context) -> dict[str, str]:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import typer
 
-from sdkgen.commands import convert_model, need, parse_share, refuse
+from sdkgen.commands import SPECS, choose_models, convert_model, need, parse_share, refuse
 from sdkgen.errors import UsageError
 from sdkgen.formats import Format, InputType, Layout, Precision
 
@@ -15,7 +15,7 @@ DEFAULT_MODEL = "blazeface-front"
 DEFAULT_RUNNER = "litert"
 _TEAM = "SDKGEN_APPLE_TEAM"
 # Options that mean nothing where something else measures: a figure beside them would seem to come from them.
-_NOT_WITH_SDK = "model artifact baseline max_regression allow_missing pipeline sampling threads paced".split()
+_NOT_WITH_SDK = "model spec_file artifact baseline max_regression allow_missing pipeline sampling threads paced".split()
 _NOT_WITH_SDK += "outputs input_type runner".split()
 _NOT_WITH_IOS_SDK = "warmup cooldown precision lock_clocks".split()
 _NOT_WITH_IPHONE = "sdk artifact pipeline sampling threads warmup paced cooldown limit lock_clocks precision".split()
@@ -33,6 +33,7 @@ def bench(
         ["all"], "--device", "-d", help="A serial, HOST:PORT, local, iphone, or all connected."
     ),
     model: list[str] = typer.Option([], "--model", "-m", help="A model's name.", show_default=DEFAULT_MODEL),
+    spec_file: list[Path] = SPECS,
     artifact: list[Path] = typer.Option([], "--artifact", "-a", help="A .tflite file instead of a model."),
     pipeline: Literal["track"] | None = typer.Option(
         None, "--pipeline", help="Frames of a face tracker too: detector (--model), landmark model, steady and worst."
@@ -121,7 +122,7 @@ def bench(
         settings,
         choose(runner),
         make,
-        models=model or ([] if artifact else [DEFAULT_MODEL]),
+        models=choose_models(model, spec_file) or ([] if artifact else [DEFAULT_MODEL]),
         artifacts=artifact,
         baseline=baseline,
         tracker=pipeline is not None,

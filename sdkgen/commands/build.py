@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdkgen import console
-from sdkgen.commands import given, refuse_trust_alone
+from sdkgen.commands import SPEC, choose_model, given, refuse_trust_alone
 from sdkgen.errors import UsageError, nearest
 from sdkgen.formats import InputType, Layout, Pipeline, Precision
 from sdkgen.spec.registry import LANDMARKER, load_model
@@ -31,6 +31,7 @@ def build(
     context: typer.Context,
     target: str = typer.Option(..., "--target", "-t", help="ios, android, or onnx for the plain model."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    spec_file: Path | None = SPEC,
     pipeline: Pipeline = typer.Option("detect", "--pipeline", help="detect, or track: also landmarks, face by face."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the weights, and of the arithmetic on iOS."),
     outputs: Layout = typer.Option("joined", "--outputs", help="One tensor, or the outputs of the released files."),
@@ -59,6 +60,7 @@ def build(
 
     kind = _target(target)
     refuse_trust_alone(weights, trust_weights)
+    model = choose_model(context, model, spec_file)
     spec = load_model(model)
     _ = spec.detector  # an SDK needs one
     _refuse_strangers(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from sdkgen import console
-from sdkgen.commands import refuse_trust_alone
+from sdkgen.commands import SPEC, choose_model, refuse_trust_alone
 from sdkgen.errors import ImageError, UsageError
 from sdkgen.formats import Precision
 from sdkgen.records import Form, print_records
@@ -30,6 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def detect_faces(
+    context: typer.Context,
     images: list[Path] | None = typer.Argument(
         None, metavar="[IMAGE…]", help="Images, folders of them, or - for standard input."
     ),
@@ -37,6 +38,7 @@ def detect_faces(
     realtime: bool = typer.Option(False, "--realtime", help="Play a video at its own pace, dropping late frames."),
     frames: int | None = typer.Option(None, "--frames", min=1, help="Stop after so many frames."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    spec_file: Path | None = SPEC,
     backend: Literal["torch", "litert", "onnx", "coreml", "coreai"] = typer.Option(
         "torch", "--backend", help="What runs the model; coreml off a Mac is an evaluator of the ML Program."
     ),
@@ -71,7 +73,7 @@ def detect_faces(
     from sdkgen.detection.types import Options
     from sdkgen.images import find_images
 
-    spec = load_model(model)
+    spec = load_model(choose_model(context, model, spec_file))
     options = Options.of(spec.detector, minimum_score=minimum_score, hard=nms == "hard", sampling=sampling)
     refuse_trust_alone(weights, trust_weights)
     if weights is None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import typer
 
 from sdkgen import __version__, console
-from sdkgen.commands import refuse_trust_alone
+from sdkgen.commands import SPEC, choose_model, refuse_trust_alone
 from sdkgen.formats import Precision
 from sdkgen.spec.registry import load_model
 
@@ -29,12 +29,14 @@ def register(app: typer.Typer) -> None:
 
 
 def evaluate(
+    context: typer.Context,
     data: Path = typer.Option(..., "--data", "-d", help="A file of labels, or a folder with labels or only images."),
     form: Literal["wider", "coco", "csv"] | None = typer.Option(
         None, "--format", help="Of the labels; by default, what the file's name says."
     ),
     images: Path | None = typer.Option(None, "--images", help="The folder that the labels' image names start from."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A detector; see: sdkgen models list."),
+    spec_file: Path | None = SPEC,
     backend: Backends = typer.Option("litert", "--backend", help="What runs the model."),
     against: Backends | None = typer.Option(None, "--against", help="Also compare every face with another backend's."),
     precision: Precision = typer.Option("fp16", "--precision", help="Of the artifact's weights."),
@@ -73,7 +75,7 @@ def evaluate(
     from sdkgen.files import sha256_json, sha256_path
 
     refuse_trust_alone(weights, trust_weights)
-    spec = load_model(model)
+    spec = load_model(choose_model(context, model, spec_file))
     if weights is None:
         _ = spec.detector, spec.released
     settings = Settings(

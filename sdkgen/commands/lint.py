@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from sdkgen import console
+from sdkgen.commands import SPEC
+from sdkgen.errors import UsageError
 
 if TYPE_CHECKING:
     from sdkgen.convert.lint import LintReport
@@ -27,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def lint(
-    file: Path = typer.Argument(metavar="FILE", help="A .tflite file, an .mlpackage or an .aimodel folder."),
+    file: Path | None = typer.Argument(
+        None, metavar="[FILE]", help="A .tflite file, an .mlpackage or an .aimodel folder."
+    ),
+    spec_file: Path | None = SPEC,
     run: bool = typer.Option(False, "--run", help="Ask LiteRT's GPU accelerator too; needs a Vulkan driver."),
     strict: bool = typer.Option(False, "--strict", help="Exit 1 also for what is not known."),
     html: Path | None = typer.Option(None, "--html", metavar="PAGE", help="Write the graph with its cuts as a page."),
@@ -37,6 +42,10 @@ def lint(
     """Say of each operation whether the GPU takes it, and if not, why and what to do. Exit 1 if one falls back."""
     from sdkgen.convert.lint import lint as judge
 
+    if spec_file is not None and file is None:
+        file = _convert(spec_file)
+    elif file is None or spec_file is not None:
+        raise UsageError("give a file, or a model with --spec", hint="One of the two, not both.")
     report = judge(file)
     if run:
         report = _ask(report, file)
@@ -55,10 +64,16 @@ def lint(
         raise typer.Exit(1)
 
 
+def _convert(spec_file: Path) -> Path:
+    """Return the .tflite file that build makes of the user's model."""
+    from sdkgen.convert import convert
+    from sdkgen.spec.registry import add_model, load_model
+
+    return convert(load_model(add_model(spec_file)), "tflite").path
+
+
 def _ask(report: LintReport, file: Path) -> LintReport:
     if report.format != "tflite":
-        from sdkgen.errors import UsageError
-
         raise UsageError(
             "--run asks LiteRT, which runs .tflite files",
             context=str(file),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from sdkgen import console
+from sdkgen.commands import SPECS, choose_models
 from sdkgen.errors import UsageError
 from sdkgen.formats import InputType
 from sdkgen.spec.registry import load_model, model_names
@@ -46,6 +47,7 @@ def register(app: typer.Typer) -> None:
 
 def check_parity(
     models: list[str] | None = typer.Option(None, "--model", "-m", help="A model; may be given again."),
+    spec_file: list[Path] = SPECS,
     every: bool = typer.Option(False, "--all", help="All models."),
     backends: list[Runtime] | None = typer.Option(
         None, "--backend", help="A runtime that must run here; may be given again. By default all that do."
@@ -68,9 +70,9 @@ def check_parity(
         raise UsageError("--weights-bits is for Core ML, and is 8 or 6", hint="Leave it out, or correct it.")
     if input_type == "bytes" and weights_bits is not None:
         raise UsageError("--weights-bits is for Core ML, whose packages take images", hint="Leave --input out.")
-    if every and models:
+    if every and (models or spec_file):
         raise UsageError("--all and --model exclude each other", hint="Give one of them.")
-    names = model_names() if every else tuple(models or [_DETECTOR])
+    names = model_names() if every else tuple(choose_models(models or [], spec_file) or [_DETECTOR])
     specs = [load_model(name) for name in names]
 
     from sdkgen.convert import convert

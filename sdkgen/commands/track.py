@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import typer
 
 from sdkgen import console
+from sdkgen.commands import SPECS, refuse
 from sdkgen.errors import UsageError
 from sdkgen.records import Form, print_records
-from sdkgen.spec.registry import LANDMARKER, load_model
+from sdkgen.spec.registry import LANDMARKER, add_model, load_model
 
 if TYPE_CHECKING:
+    from sdkgen.spec.model import ModelSpec
     from sdkgen.video import Frame, Video
 
 IMAGES_A_SECOND = 30.0
@@ -27,8 +29,10 @@ def register(app: typer.Typer) -> None:
 
 
 def track(
+    context: typer.Context,
     sources: list[str] = typer.Argument(metavar="VIDEO|IMAGE…", help="One video or camera index, or images in order."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="The detector."),
+    spec_file: list[Path] = SPECS,
     backend: Literal["litert", "onnx", "coreml", "coreai"] = typer.Option(
         "litert", "--backend", help="What runs both models."
     ),
@@ -52,7 +56,7 @@ def track(
     from sdkgen.tracking.tracker import FaceTracker
     from sdkgen.video import Interruption, VideoWriter
 
-    specs = load_model(model), load_model(LANDMARKER)
+    specs = _choose(context, model, spec_file)
     _ = specs[0].detector, specs[0].released
     names = [keypoint.name for keypoint in specs[1].landmarker.keypoints]
     tally = Tally()
@@ -84,6 +88,26 @@ def track(
     if interruption.asked and not camera:
         console.note(f"Interrupted; {tally.frames} frames are done")
         raise typer.Exit(interruption.exit_code)
+
+
+def _choose(context: typer.Context, model: str, files: Sequence[Path]) -> tuple[ModelSpec, ModelSpec]:
+    """Return the detector and the landmark model; of the user's files each is what its sections make it.
+
+    Raises ``UsageError`` for two of one kind.
+    """
+    detector, landmarker = load_model(model), load_model(LANDMARKER)
+    own = [load_model(add_model(file)) for file in files]
+    if sum(spec.detection is not None for spec in own) > 1 or sum(spec.landmarks is not None for spec in own) > 1:
+        raise UsageError(
+            "--spec names two models of one kind", hint="Give a detector, a landmark model, or one of each."
+        )
+    for spec in own:
+        if spec.detection is not None:
+            refuse(context, ["model"], "--spec names a detector already")
+            detector = spec
+        else:
+            landmarker = spec
+    return detector, landmarker
 
 
 def _frames(sources: Sequence[str], stack: ExitStack) -> tuple[float, bool, Iterator[tuple[dict[str, Any], Frame]]]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, get_args
 import typer
 
 from sdkgen import console
+from sdkgen.commands import SPEC, choose_model
 from sdkgen.errors import ConvertError, MissingExtraError, UsageError
 from sdkgen.formats import InputType, Layout, Precision
 
@@ -24,8 +25,10 @@ def register(app: typer.Typer) -> None:
 
 
 def tune(
+    context: typer.Context,
     device: list[str] = typer.Option(["all"], "--device", "-d", help="A serial, HOST:PORT, local, or all connected."),
     model: str = typer.Option("blazeface-front", "--model", "-m", help="A model's name."),
+    spec_file: Path | None = SPEC,
     backend: str = typer.Option("gpu", "--backend", "-b", help="gpu, cpu, or both: the worst case then counts."),
     threads: int = typer.Option(1, "--threads", min=1, max=64, help="CPU threads."),
     rounds: int = typer.Option(3, "--rounds", min=1, max=20, help="Rounds; each drops what is clearly slower."),
@@ -55,6 +58,7 @@ def tune(
 
     if out is not None and out.is_dir():
         raise UsageError("--out is a folder", context=str(out), hint="Name a file, such as tuned.toml.")
+    model = choose_model(context, model, spec_file)
     spec, backends, chosen = load_model(model), parse_backends(backend), choose(runner)
     devices = select_devices(device)
     settings = Settings(sessions=sessions, runs=runs, warmup_seconds=warmup)
@@ -73,7 +77,8 @@ def tune(
             print_tuned(record, finished=finished)
     if out is not None and record is not None:
         tuned.write(record, out)
-        console.note(f"Written: {out}. Build it: sdkgen build --target android --model {model} --tuned {out}")
+        which = f"--model {model}" if spec_file is None else f"--spec {spec_file}"
+        console.note(f"Written: {out}. Build it: sdkgen build --target android {which} --tuned {out}")
     print_problems(search.problems)
     for place in search.missing:
         console.warn(f"the choice does not count for {place.device} on the {place.backend}: the default failed there")

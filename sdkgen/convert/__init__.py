@@ -28,6 +28,7 @@ _RECORD = "record.json"
 _SOURCES = (
     "convert",
     "network",
+    "tflite",
     "weights",
     "spec",
     "backends/mil",

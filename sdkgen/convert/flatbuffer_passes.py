@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sdkgen.convert import flatbuffer
 from sdkgen.errors import ConvertError
+from sdkgen.tflite import flatbuffer
 
 _SLOTS = {
     "CONV_2D": ("", "weights", "bias"),

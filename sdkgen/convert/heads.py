@@ -20,7 +20,8 @@ def output_names(spec: ModelSpec, layout: Layout) -> list[str]:
 
 def joined(network: nn.Module, spec: ModelSpec) -> nn.Module:
     """Return the network with one output, (1, N, 17) for a detector and (1, 1405) for the landmark model."""
-    return JoinedHeads(cast(Detector, network)) if spec.detection is not None else JoinedVectors(network)
+    has_heads = spec.detection is not None and hasattr(network, "box_heads")
+    return JoinedHeads(cast(Detector, network)) if has_heads else JoinedOutputs(network)
 
 
 class Detector(Protocol):
@@ -55,8 +56,8 @@ class JoinedHeads(nn.Module):
         return (anchor_rows(self.heads, self.network.features(x), self.numbers),)
 
 
-class JoinedVectors(nn.Module):
-    """A network whose outputs (1, n), (1, m), … are one vector (1, n + m + …)."""
+class JoinedOutputs(nn.Module):
+    """A network whose outputs (…, n), (…, m), … are one tensor (…, n + m + …)."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -65,7 +66,7 @@ class JoinedVectors(nn.Module):
 
     def forward(self, x: Tensor) -> tuple[Tensor]:
         """Return the one output; see the class."""
-        return (torch.cat(self.network(x), 1),)
+        return (torch.cat(self.network(x), -1),)
 
 
 def _merge(box: nn.Conv2d, score: nn.Conv2d) -> nn.Conv2d:

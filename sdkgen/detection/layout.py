@@ -7,14 +7,15 @@ outputs that the model's spec names.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from sdkgen.detection.types import Array, RawOutputs
 from sdkgen.errors import BackendError
 from sdkgen.spec.model import ModelSpec
-
-JOINED = "predictions"
-"""The name of the one output of the joined layout."""
+from sdkgen.spec.outputs import JOINED as JOINED
+from sdkgen.spec.outputs import Part
 
 
 def joined_shape(spec: ModelSpec) -> tuple[int, ...]:
@@ -37,6 +38,17 @@ def split(outputs: RawOutputs, spec: ModelSpec) -> RawOutputs:
     ends = np.cumsum([output.shape[-1] for output in spec.outputs])
     parts = np.split(join(outputs, spec), ends[:-1], axis=-1)
     return {output.name: part for output, part in zip(spec.outputs, parts, strict=True)}
+
+
+def standardize(outputs: Sequence[Array], parts: Sequence[Part], spec: ModelSpec) -> RawOutputs:
+    """Return a released file's outputs, in the file's order, in the standard layout; see ``spec.outputs.arrange``."""
+    made: dict[str, Array] = {}
+    for output, part in zip(spec.outputs, parts, strict=True):
+        rows = np.concatenate([outputs[index].reshape(-1, part.width) for index in part.indices])
+        made[output.name] = rows[:, part.first : part.last].reshape(part.shape)
+    if spec.anchor_sizes is not None:
+        made[spec.outputs[0].name] = made[spec.outputs[0].name] * spec.anchor_sizes
+    return made
 
 
 def _checked(outputs: RawOutputs, name: str, shape: tuple[int, ...], spec: ModelSpec) -> Array:

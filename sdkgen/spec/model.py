@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Annotated, Literal
 
@@ -50,19 +51,34 @@ class InputSpec(Strict):
 
 
 class OutputSpec(Strict):
-    """One output in the standard layout, and the name that the released file gives it."""
+    """One output in the standard layout, and where the released file has it.
+
+    ``released`` is an output's name, or several, one a grid, that become one. Outputs that share one file's output are
+    parts of its rows, this one from column ``first`` on; without, they lie there in the order of the spec.
+    """
 
     name: Identifier
     shape: tuple[Count, ...]
-    released: str
+    released: str | tuple[str, ...]
+    first: Annotated[int, Field(ge=0)] | None = None
     meaning: str
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the file's outputs that this one is made of."""
+        return (self.released,) if isinstance(self.released, str) else self.released
 
 
 class GridSpec(Strict):
-    """Anchors on a regular grid: ``per_cell`` anchors at each cell's centre, cells ``stride`` input pixels apart."""
+    """Anchors on a regular grid: ``per_cell`` anchors at each cell's centre, cells ``stride`` input pixels apart.
+
+    ``sizes`` are the anchors' sides as shares of the input's, one for each of a cell's; without, they are all 1. The
+    network multiplies by them, so that decoders know one size only.
+    """
 
     stride: Count
     per_cell: Count
+    sizes: tuple[Positive, ...] | None = None
 
 
 class DetectionSpec(Strict):
@@ -77,11 +93,20 @@ class DetectionSpec(Strict):
 
 
 class RoiSpec(Strict):
-    """A rotated square region of interest made from two points, and the box around all points."""
+    """A rotated square region of interest made from two points, and the box around all points.
+
+    The line between the two points is turned to ``target_degrees``, clockwise from the x axis. ``around`` says whether
+    the region's centre is the box's, its side ``scale`` times the box's longer side; or the first point, its side
+    ``scale`` times twice the line. It is shifted by shares of the side along its own axes.
+    """
 
     from_point: int
     to_point: int
     scale: Positive
+    target_degrees: float = 0.0
+    shift_x: float = 0.0
+    shift_y: float = 0.0
+    around: Literal["box", "line"] = "box"
 
 
 class LandmarkKeypoint(Strict):
@@ -169,7 +194,15 @@ class MobileNetSsdNetwork(Strict):
     last_expansion: Count
 
 
-NetworkSpec = Annotated[BlazeFaceNetwork | LandmarkNetwork | MobileNetSsdNetwork, Field(discriminator="family")]
+class GraphNetwork(Strict):
+    """The network is the graph of the weights' file, whatever its layers are."""
+
+    family: Literal["graph"]
+
+
+NetworkSpec = Annotated[
+    BlazeFaceNetwork | LandmarkNetwork | MobileNetSsdNetwork | GraphNetwork, Field(discriminator="family")
+]
 
 
 class Tolerance(Strict):
@@ -209,7 +242,10 @@ class WheelSpec(Strict):
 
 
 class WeightsSpec(Strict):
-    """The weights' file: what it is, whose it is, where it can be had; of a file that a user gave, only the first."""
+    """The weights' file: what it is, whose it is, where it can be had; of a file that a user gave, only the first.
+
+    ``file`` is the path of one that is at hand; a spec of the user's own names it relative to itself.
+    """
 
     sha256: Sha256
     bytes: Count
@@ -218,6 +254,7 @@ class WeightsSpec(Strict):
     origin: str
     wheel: WheelSpec | None = None
     url: str | None = None
+    file: Annotated[str | None, Field(exclude=True)] = None
 
 
 _SEED_SCHEME = 2
@@ -256,7 +293,8 @@ class ModelSpec(Strict):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: str
     summary: str
-    task: Literal["face-detection", "face-landmarks"]
+    task: Literal["face-detection", "face-landmarks", "detection", "landmarks"]
+    subject: Identifier = "face"
     input: InputSpec
     outputs: tuple[OutputSpec, ...]
     detection: DetectionSpec | None = None
@@ -272,6 +310,18 @@ class ModelSpec(Strict):
             (self.input.width // grid.stride) * (self.input.height // grid.stride) * grid.per_cell
             for grid in (self.detection.grids if self.detection else ())
         )
+
+    @cached_property
+    def anchor_sizes(self) -> NDArray[np.float32] | None:
+        """The anchors' sides (N, 1) as shares of the input's; None where all are 1."""
+        grids = self.detection.grids if self.detection else ()
+        if all(grid.sizes is None for grid in grids):
+            return None
+        sizes: list[NDArray[np.float32]] = []
+        for grid in grids:
+            cells = (self.input.width // grid.stride) * (self.input.height // grid.stride)
+            sizes.append(np.tile(np.array(grid.sizes or (1.0,) * grid.per_cell, np.float32), cells))
+        return np.concatenate(sizes)[:, None]
 
     @property
     def detector(self) -> DetectionSpec:
@@ -309,15 +359,23 @@ class ModelSpec(Strict):
 
     @model_validator(mode="after")
     def _consistent(self) -> ModelSpec:
-        if (self.task == "face-detection") != (self.detection is not None):
-            raise ValueError("the section [detection] belongs to the task face-detection, and only to it")
-        if (self.task == "face-landmarks") != (self.landmarks is not None):
-            raise ValueError("the section [landmarks] belongs to the task face-landmarks, and only to it")
-        if self.input.minimum >= self.input.maximum:
-            raise ValueError("input.minimum must be below input.maximum")
-        if self.detection is not None:
-            numbers = BOX_NUMBERS + 2 * len(self.detection.keypoints)
-            expected = {"boxes": (1, self.anchor_count, numbers), "scores": (1, self.anchor_count, 1)}
-            if {output.name: output.shape for output in self.outputs} != expected:
-                raise ValueError(f"outputs must be {expected}: what the anchors and keypoints ask for")
+        if faults := list(self._contradictions()):
+            raise ValueError("; ".join(faults))
         return self
+
+    def _contradictions(self) -> Iterator[str]:
+        if self.task.endswith("detection") != (self.detection is not None):
+            yield f"the section [detection] belongs to detectors, and only to them; the task is {self.task}"
+        if self.task.endswith("landmarks") != (self.landmarks is not None):
+            yield f"the section [landmarks] belongs to landmark models, and only to them; the task is {self.task}"
+        if self.input.minimum >= self.input.maximum:
+            yield "input.minimum must be below input.maximum"
+        if self.detection is None:
+            return
+        for number, grid in enumerate(self.detection.grids):
+            if grid.sizes is not None and len(grid.sizes) != grid.per_cell:
+                yield f"detection.grids.{number} has {len(grid.sizes)} sizes for {grid.per_cell} anchors a cell"
+        numbers = BOX_NUMBERS + 2 * len(self.detection.keypoints)
+        expected = {"boxes": (1, self.anchor_count, numbers), "scores": (1, self.anchor_count, 1)}
+        if list((found := {output.name: output.shape for output in self.outputs}).items()) != list(expected.items()):
+            yield f"outputs must be {expected}, which the anchors and keypoints ask for, and are {found}"

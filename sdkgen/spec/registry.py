@@ -9,6 +9,8 @@ from sdkgen import resources
 from sdkgen.errors import SpecError, UsageError, nearest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from sdkgen.spec.model import ModelSpec
 
 
@@ -22,12 +24,27 @@ def model_names() -> tuple[str, ...]:
     return tuple(sorted(path.stem for path in resources.path("models").glob("*.toml")))
 
 
-@cache
-def load_model(name: str) -> ModelSpec:
-    """Return the spec of the model ``name``.
+_OWN: dict[str, ModelSpec] = {}
+"""The models of the user's own that this run was given, by name."""
 
-    Raises ``UsageError`` for an unknown name (with the nearest known one), ``SpecError`` for a faulty file.
+
+def add_model(path: Path) -> str:
+    """Make the model that the user's file at ``path`` describes known for the rest of the run, and return its name.
+
+    Raises ``SpecError`` for a file that is wrong, or whose name is that of one of sdkgen's own models.
     """
+    from sdkgen.spec.own import read_spec
+
+    spec = read_spec(path)
+    if spec.name in model_names():
+        hint = "Give the model a name of its own: records and reports go by it."
+        raise SpecError(f"{spec.name!r} is a model of sdkgen's", context=f"{path}: name", hint=hint)
+    _OWN[spec.name] = spec
+    return spec.name
+
+
+@cache
+def _load_shipped(name: str) -> ModelSpec:
     if name not in model_names():
         raise UsageError(f"unknown model {name!r}", hint=nearest(name, model_names()), reference="unknown-model")
     # Imported here: the names of models are asked for by commands that need nothing of what the files say.
@@ -39,6 +56,14 @@ def load_model(name: str) -> ModelSpec:
     if spec.name != name:
         raise SpecError(f"the name {spec.name!r} is not the file's", context=f"{path}: name", hint=f"Write {name!r}.")
     return spec
+
+
+def load_model(name: str) -> ModelSpec:
+    """Return the spec of the model ``name``, one of sdkgen's or one that was added.
+
+    Raises ``UsageError`` for an unknown name (with the nearest known one), ``SpecError`` for a faulty file.
+    """
+    return _OWN[name] if name in _OWN else _load_shipped(name)
 
 
 def detectors() -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sdkgen.backends.base import Backend
 from sdkgen.detection.layout import split
 from sdkgen.detection.preprocess import Bytes, cropped
+from sdkgen.detection.roi import region
 from sdkgen.detection.types import Roi, Sampling
 from sdkgen.spec.model import LandmarkSpec, ModelSpec, RoiSpec
 
@@ -63,13 +64,9 @@ def to_image(raw: Points, roi: Roi, spec: ModelSpec) -> Points:
 
 
 def landmark_roi(points: Points, rule: RoiSpec) -> Roi:
-    """Return the square around the points (count, 3), in pixels, turned so that two of them are level.
-
-    Its centre is that of the points' upright box, its side ``rule.scale`` times the box's longer side.
-    """
-    left, top, right, bottom = bounds(points)
-    side = rule.scale * max(right - left, bottom - top)
-    return Roi(((left + right) / 2, (top + bottom) / 2), (side, side), roll_degrees(points, rule))
+    """Return the square around the points (count, 3), in pixels, turned, placed and scaled by ``rule``."""
+    (x, y, _), (to_x, to_y, _) = points[rule.from_point].tolist(), points[rule.to_point].tolist()
+    return region(bounds(points), (x, y), (to_x - x, to_y - y), rule)
 
 
 def roll_degrees(points: Points, rule: RoiSpec) -> float:

@@ -44,6 +44,9 @@ def fetch(spec: ModelSpec, given: Path | None = None, *, force: bool = False) ->
         )
     name = f"{spec.name}.tflite"
     own = "" if given is None else "To use a file that you trained: sdkgen build --weights FILE --trust-weights."
+    if weights.file is not None and given is None:
+        verify(spec, Path(weights.file))
+        return Path(weights.file)
 
     def fill(folder: Path) -> None:
         data = read(given) if given is not None else _download(spec.name, weights)

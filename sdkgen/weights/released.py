@@ -1,19 +1,22 @@
-"""Reading a released .tflite flatbuffer through its published schema classes."""
+"""The layers of a .tflite file in their order, their constants in float32."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sdkgen.errors import MissingExtraError, WeightsError
+from sdkgen.errors import ConvertError, WeightsError
+from sdkgen.tflite import graph
+from sdkgen.tflite.constants import values
+from sdkgen.tflite.graph import DamagedError, Graph, Operation, Tensor
 from sdkgen.weights import fetch
 
-_IDENTIFIER = b"TFL3"
 _PARAMETRIC = {"CONV_2D", "DEPTHWISE_CONV_2D", "PRELU"}
+_UNPACKING = {"DEQUANTIZE", "DENSIFY"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +29,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class ReleasedGraph:
-    """What a released file holds: its operations and its layers in order, its inputs and outputs with their shapes."""
+    """What a file holds: its operations and its layers in order, its inputs and outputs with their shapes."""
 
     operations: tuple[str, ...]
     layers: tuple[Layer, ...]
@@ -35,22 +38,20 @@ class ReleasedGraph:
 
 
 def read(path: Path) -> ReleasedGraph:
-    """Return the graph in the file at ``path``; constants behind DEQUANTIZE are given as float32.
+    """Return the graph in the file at ``path``: constants in half, in int8 with scales or without zeros as float32.
 
     Raises ``WeightsError`` if the file is no .tflite or is truncated.
     """
-    data = fetch.read(path)
-    if data[4:8] != _IDENTIFIER:
-        raise _damaged(path, "it is not a .tflite file (the identifier TFL3 is missing)")
-    schema = _schema()
+    fetch.read(path)
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
-        return _graph(model, schema)
-    except (IndexError, ValueError, TypeError, KeyError, AttributeError, OverflowError) as error:
-        raise _damaged(path, f"it is truncated or damaged ({type(error).__name__})") from error
-    except Exception as error:
-        # flatbuffers raises struct.error and its own kinds when an offset points outside the buffer.
-        raise _damaged(path, f"it is truncated or damaged ({type(error).__name__})") from error
+        graphs = graph.read(path)
+        if not graphs:
+            raise DamagedError("it holds no graph")
+        return _describe(graphs[0])
+    except ConvertError as error:
+        raise _damaged(path, error.message.removeprefix("cannot read the model: ")) from error
+    except DamagedError as error:
+        raise _damaged(path, f"it contradicts itself: {error}") from error
 
 
 def _damaged(path: Path, why: str) -> WeightsError:
@@ -62,43 +63,27 @@ def _damaged(path: Path, why: str) -> WeightsError:
     )
 
 
-def _schema() -> Any:
-    try:
-        from ai_edge_litert import schema_py_generated
-    except ImportError as error:
-        raise MissingExtraError("ai-edge-litert") from error
-    return schema_py_generated
-
-
-def _graph(model: Any, schema: Any) -> ReleasedGraph:
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-    graph = model.subgraphs[0]
-    constants: dict[int, NDArray[np.float32]] = {}
-    for index, tensor in enumerate(graph.tensors):
-        if (array := _constant(model.buffers[tensor.buffer].data, tensor, schema)) is not None:
-            constants[index] = array
+def _describe(whole: Graph) -> ReleasedGraph:
+    # What unpacks a constant is no operation: its result is the constant.
+    sources: dict[int, Tensor] = {}
     operations: list[str] = []
     layers: list[Layer] = []
-    for operator in graph.operators:
-        code = model.operatorCodes[operator.opcodeIndex]
-        name = names[max(code.builtinCode, code.deprecatedBuiltinCode)]
-        if name == "DEQUANTIZE" and operator.inputs[0] in constants:
-            constants[operator.outputs[0]] = constants[operator.inputs[0]]
+    for operation in whole.operations:
+        source = operation.inputs[0] if operation.inputs else None
+        packed = sources.get(source.index, source) if source else None
+        if operation.kind in _UNPACKING and packed and packed.constant:
+            sources.update({output.index: packed for output in operation.outputs})
             continue
-        operations.append(name)
-        if name in _PARAMETRIC:
-            layers.append(Layer(name, tuple(constants[i] for i in operator.inputs[1:])))
-    return ReleasedGraph(tuple(operations), tuple(layers), _named(graph, graph.inputs), _named(graph, graph.outputs))
+        operations.append(operation.kind)
+        if operation.kind in _PARAMETRIC:
+            layers.append(Layer(operation.kind, tuple(_constants(operation, sources))))
+    inputs, outputs = ({(t := whole.tensors[i]).name: t.shape for i in ends} for ends in (whole.inputs, whole.outputs))
+    return ReleasedGraph(tuple(operations), tuple(layers), inputs, outputs)
 
 
-def _constant(data: Any, tensor: Any, schema: Any) -> NDArray[np.float32] | None:
-    """Return a float constant's values as float32, or None for anything else."""
-    types = {schema.TensorType.FLOAT16: np.float16, schema.TensorType.FLOAT32: np.float32}
-    if data is None or tensor.type not in types or tensor.sparsity is not None:
-        return None
-    return np.frombuffer(data.tobytes(), types[tensor.type]).astype(np.float32).reshape(tensor.shape)
-
-
-def _named(graph: Any, indices: Any) -> dict[str, tuple[int, ...]]:
-    tensors = (graph.tensors[i] for i in indices)
-    return {t.name.decode(): tuple(int(n) for n in t.shape) for t in tensors}
+def _constants(operation: Operation, sources: dict[int, Tensor]) -> Iterator[NDArray[np.float32]]:
+    for operand in operation.inputs[1:]:
+        tensor = sources.get(operand.index, operand) if operand else None
+        if tensor is None or not tensor.constant:
+            raise DamagedError(f"operation {operation.index} has weights that are computed")
+        yield values(tensor).astype(np.float32).reshape(operand.shape if operand else ())

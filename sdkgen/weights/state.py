@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
@@ -14,6 +15,13 @@ from sdkgen.weights.released import Layer, ReleasedGraph
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
+
+
+STATE_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
+"""Files that hold a state dict, and no graph."""
+
+_NAMED = 3
+"""How many parameters an error names."""
 
 
 class Ordered(Protocol):
@@ -50,6 +58,43 @@ def state_dict(network: Ordered, graph: ReleasedGraph, source: str) -> dict[str,
                 raise _other(source, f"layer {position} is {layer.kind} {array.shape}, {name} is {_kind(leaf)} {shape}")
             state[name] = torch.from_numpy(array)
     return state
+
+
+def read_state(network: nn.Module, path: Path) -> dict[str, Tensor]:
+    """Return the state dict in a .safetensors file, or one that torch wrote, of which nothing is run.
+
+    Raises ``WeightsError`` if it cannot be read, or names every parameter in which it is another network's.
+    """
+    import torch
+
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
+
+            found = load_file(path)
+        else:
+            found = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch and safetensors raise what they please: pickle's, zip's and their own errors
+        raise WeightsError(
+            f"the weights cannot be read: {str(error).splitlines()[0][:200] if str(error) else type(error).__name__}",
+            context=str(path),
+            hint="Give a .tflite or .safetensors file, or a state dict: torch.save(network.state_dict(), FILE).",
+            reference="damaged-weights",
+        ) from error
+    if not isinstance(found, dict) or not all(isinstance(value, torch.Tensor) for value in found.values()):
+        raise _other(str(path), "it is no state dict of tensors")
+    own = network.state_dict()
+    faults = [f"{name} is missing" for name in own if name not in found]
+    faults += [f"{name} is not the model's" for name in found if name not in own]
+    faults += [
+        f"{name} is {tuple(found[name].shape)}, the model's {tuple(value.shape)}"
+        for name, value in own.items()
+        if name in found and found[name].shape != value.shape
+    ]
+    if faults:
+        more = f" and {len(faults) - _NAMED} more" if len(faults) > _NAMED else ""
+        raise _other(str(path), "; ".join(faults[:_NAMED]) + more)
+    return {name: value.float() for name, value in found.items()}
 
 
 def check_finite(state: Mapping[str, Tensor], source: str) -> None:

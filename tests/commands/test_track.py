@@ -11,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import typer
 from PIL import Image
+from typer.main import get_command
 
 import sdkgen.video
 from sdkgen.commands.track import track
@@ -227,7 +229,10 @@ def test_a_camera_is_ended_by_an_interrupt_and_all_is_well(
 ) -> None:
     monkeypatch.setattr(sdkgen.video, "Video", _Camera)
     drawn = tmp_path / "drawn.mp4"
-    track(["0"], "blazeface-front", "litert", 1, smooth=False, json=as_json, jsonl=False, draw=drawn)
+    app = typer.Typer()
+    app.command()(track)
+    options = ["0", "--draw", str(drawn), *(["--json"] if as_json else [])]
+    get_command(app).main(options, standalone_mode=False)
     said = capsys.readouterr()
     if as_json:
         records = json.loads(said.out)

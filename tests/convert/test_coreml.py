@@ -30,11 +30,12 @@ from sdkgen.errors import ConvertError, OutputError, UsageError, WeightsError
 from sdkgen.files import sha256_path, size_of
 from sdkgen.network import load
 from sdkgen.spec.model import ModelSpec
-from sdkgen.spec.registry import load_model, model_names
+from sdkgen.spec.registry import detectors, load_model, model_names
 from sdkgen.weights.fetch import fetch
 from tests.photographs import astronaut
 
-DETECTORS = [name for name in model_names() if load_model(name).trained and load_model(name).detection]
+DETECTORS = [name for name in detectors() if load_model(name).trained]
+OTHERS = [name for name in model_names() if load_model(name).detection and name not in detectors()]
 FRONT = load_model("blazeface-front")
 CLOSE = 1e-4
 """Share of a tensor's range by which float32 artifacts may differ from torch."""
@@ -67,7 +68,16 @@ def assert_close(found: RawOutputs, wanted: RawOutputs, share: float) -> None:
         assert np.abs(found[name] - want).max() <= share * max(float(np.ptp(want)), 1.0), name
 
 
-@pytest.mark.parametrize("name", [*DETECTORS, "face-landmark", "mobilenetv2-ssd", "blazeface-front as array"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *DETECTORS,
+        "face-landmark",
+        "mobilenetv2-ssd",
+        "blazeface-front as array",
+        *(pytest.param(name, marks=pytest.mark.slow) for name in OTHERS),
+    ],
+)
 def test_float32_package_computes_what_torch_does(name: str) -> None:
     name, _, kind = name.partition(" as ")
     spec = load_model(name)

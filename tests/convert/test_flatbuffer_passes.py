@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdkgen.convert import flatbuffer, flatbuffer_passes
+from sdkgen.convert import flatbuffer_passes
 from sdkgen.convert.tflite import describe
 from sdkgen.errors import ConvertError
+from sdkgen.tflite import flatbuffer
 from tests.convert.tiny import Tiny, convolution, run
 
 IMAGE = np.random.default_rng(1).normal(size=(1, 4, 4, 3)).astype(np.float32)

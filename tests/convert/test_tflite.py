@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from sdkgen import network
 from sdkgen.artifact import Layout, Precision
-from sdkgen.convert import flatbuffer, tflite
+from sdkgen.convert import tflite
 from sdkgen.convert.heads import joined, output_names
 from sdkgen.convert.lint import lint
 from sdkgen.convert.tflite import metadata, variants
@@ -21,6 +21,7 @@ from sdkgen.errors import UsageError
 from sdkgen.network.layers import seeded
 from sdkgen.spec.model import BlazeFaceNetwork, ModelSpec
 from sdkgen.spec.registry import load_model
+from sdkgen.tflite import flatbuffer
 from sdkgen.weights import fetch
 
 REAL = {"blazeface-front": 68, "blazeface-back": 106, "blazeface-full-range": 127, "face-landmark": 99}

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdkgen.convert import flatbuffer
+from sdkgen.tflite import flatbuffer
 
 
 class Tiny:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdkgen.convert import flatbuffer
 from sdkgen.spec.registry import load_model
+from sdkgen.tflite import flatbuffer
 from sdkgen.weights import fetch
 
 Change = Callable[[list[list[NDArray[np.float32]]]], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NoReturn, TypeAlias
 
-from sdkgen.convert.lint.graph import Operation, Tensor
+from sdkgen.tflite.graph import Operation, Tensor
 
 Check: TypeAlias = Callable[[Operation], None]
 

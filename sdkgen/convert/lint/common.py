@@ -18,7 +18,7 @@ from sdkgen.convert.lint.checks import (
     refuse,
     text,
 )
-from sdkgen.convert.lint.graph import Operation
+from sdkgen.tflite.graph import Operation
 
 _BHWC = 4
 _REFLECT = 0

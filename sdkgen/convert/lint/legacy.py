@@ -22,8 +22,8 @@ from sdkgen.convert.lint.checks import (
     refuse,
     text,
 )
-from sdkgen.convert.lint.graph import Operation, Tensor
 from sdkgen.convert.lint.ml_drift import Kernel
+from sdkgen.tflite.graph import Operation, Tensor
 
 NAME = "legacy delegate"
 SOURCE = "tflite/delegates/gpu/common/model_builder.cc"

@@ -27,7 +27,6 @@ from sdkgen.convert.lint.checks import (
     value,
     values,
 )
-from sdkgen.convert.lint.graph import Operation, Tensor
 from sdkgen.convert.lint.ml_drift_layers import (
     check_attention,
     check_convolution,
@@ -63,6 +62,7 @@ from sdkgen.convert.lint.ml_drift_shapes import (
     check_unpack,
     check_update_slice,
 )
+from sdkgen.tflite.graph import Operation, Tensor
 
 NAME = "ML Drift"
 

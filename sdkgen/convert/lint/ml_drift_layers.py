@@ -16,7 +16,7 @@ from sdkgen.convert.lint.checks import (
     value,
     values,
 )
-from sdkgen.convert.lint.graph import Operation, Tensor
+from sdkgen.tflite.graph import Operation, Tensor
 
 _LARGEST_RANK = 4
 _WITH_BATCH = 4

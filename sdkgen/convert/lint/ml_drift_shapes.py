@@ -20,7 +20,7 @@ from sdkgen.convert.lint.checks import (
     value,
     values,
 )
-from sdkgen.convert.lint.graph import Operation
+from sdkgen.tflite.graph import Operation
 
 _LARGEST_RANK = 4
 _WITH_BATCH = 4

@@ -6,7 +6,7 @@ Each was seen over WebGPU with the whole graph on the GPU, in float32; ``tests/c
 from __future__ import annotations
 
 from sdkgen.convert.lint.checks import Check, Refusal, bhwc, operand, refuse
-from sdkgen.convert.lint.graph import Operation
+from sdkgen.tflite.graph import Operation
 
 _RULE = "other-value"
 _RANK = 4

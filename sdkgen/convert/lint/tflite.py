@@ -11,12 +11,12 @@ from pathlib import Path
 
 from sdkgen.convert.lint import legacy, ml_drift
 from sdkgen.convert.lint.checks import Doubt, Refusal
-from sdkgen.convert.lint.graph import Graph, Operation, Tensor, read
 from sdkgen.convert.lint.other_value import find_other_value
 from sdkgen.convert.lint.partition import place
 from sdkgen.convert.lint.report import Finding, GraphVerdict, LintReport, OperationVerdict, Verdict
 from sdkgen.convert.lint.rules import RULES
 from sdkgen.errors import ConvertError
+from sdkgen.tflite.graph import Graph, Operation, Tensor, read
 
 LEGACY, ML_DRIFT = legacy.NAME, ml_drift.NAME
 TARGETS = (LEGACY, ML_DRIFT)

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from sdkgen import console
 from sdkgen.artifact import InputType, Layout, Precision, TensorRecord
-from sdkgen.convert import flatbuffer, flatbuffer_passes
+from sdkgen.convert import flatbuffer_passes
 from sdkgen.convert.heads import joined, output_names
 from sdkgen.convert.tflite import metadata
 from sdkgen.errors import ConvertError, MissingExtraError
 from sdkgen.spec.model import ModelSpec
+from sdkgen.tflite import flatbuffer
 
 if TYPE_CHECKING:
     from torch import nn

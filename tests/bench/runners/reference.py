@@ -11,7 +11,7 @@ import numpy as np
 
 from sdkgen import resources
 from sdkgen.bench.runners.programs import REFERENCE
-from sdkgen.convert import flatbuffer
+from sdkgen.tflite import flatbuffer
 from tests.convert.tiny import Tiny
 
 LAYERS, SIZE, CHANNELS = 4, 32, 16

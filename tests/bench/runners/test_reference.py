@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sdkgen.convert import flatbuffer
+from sdkgen.tflite import flatbuffer
 from tests.bench.runners import reference
 from tests.convert.tiny import run
 

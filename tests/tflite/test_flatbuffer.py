@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sdkgen.convert import flatbuffer
 from sdkgen.errors import ConvertError
+from sdkgen.tflite import flatbuffer
 from tests.convert.tiny import Tiny, convolution
 
 

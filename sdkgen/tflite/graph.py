@@ -1,4 +1,4 @@
-"""A .tflite file as the delegates' checks see it: operations with typed operands, constants told from computed tensors.
+"""A .tflite file as checks and the importer see it: operations with typed operands, constants and computed tensors.
 
 It is read without unpacking the weights, and every index and length is checked against the file, which is not trusted.
 """
@@ -6,7 +6,7 @@ It is read without unpacking the weights, and every index and length is checked 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -15,13 +15,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdkgen.convert import flatbuffer
+from sdkgen.errors import ConvertError
+from sdkgen.tflite import flatbuffer
 
 _BITS = {"int2": 2, "int4": 4, "uint4": 4}
 _LARGEST_COUNT = 1 << 24
+_NAMED = 3
+"""How many graphs or signatures an error names."""
+
+Named = tuple[str, tuple[int, ...]]
+"""An input or output: its name and its shape."""
 
 
-class _DamagedError(Exception):
+class DamagedError(Exception):
     """The file contradicts itself."""
 
 
@@ -29,7 +35,7 @@ class _DamagedError(Exception):
 class Tensor:
     """A tensor. ``scales`` counts its quantisation scales, 0 if it has none; ``signature`` may hold −1, ``shape`` not.
 
-    ``shape`` is None where the file leaves the rank open.
+    ``table`` is the schema's own object, for what is asked of few tensors: scales and sparsity.
     """
 
     index: int
@@ -43,6 +49,7 @@ class Tensor:
     scales: int = 0
     blockwise: bool = False
     data: memoryview = field(default=memoryview(b""), repr=False, compare=False)
+    table: Any = field(default=None, repr=False, compare=False)
 
     @property
     def rank(self) -> int:
@@ -122,10 +129,42 @@ class Graph:
     index: int
     name: str
     signatures: tuple[str, ...]
+    tensors: tuple[Tensor, ...]
     operations: tuple[Operation, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     folded: tuple[Operation, ...]
+
+    def named(self, indices: tuple[int, ...]) -> tuple[Named, ...]:
+        """Return the names and shapes of tensors, such as the inputs or outputs."""
+        return tuple((self.tensors[index].name, self.tensors[index].shape) for index in indices)
+
+
+def only(graphs: Sequence[Graph], path: Path) -> Graph:
+    """Return a file's one graph.
+
+    Raises ``ConvertError``: ``several-subgraphs``, ``several-signatures``, or ``empty-model``.
+    """
+    signatures = [name for one in graphs for name in one.signatures]
+    if len(graphs) > 1:
+        names = ", ".join(one.name or f"number {one.index}" for one in graphs[:_NAMED])
+        raise ConvertError(
+            f"the file holds {len(graphs)} graphs ({names}{' …' if len(graphs) > _NAMED else ''}), not one",
+            context=str(path),
+            hint="Export the detector alone, as one function.",
+            reference="several-subgraphs",
+        )
+    if len(signatures) > 1:
+        raise ConvertError(
+            f"the file has {len(signatures)} signatures ({', '.join(signatures[:_NAMED])}), not one",
+            context=str(path),
+            hint="Export the detector's own function alone.",
+            reference="several-signatures",
+        )
+    if not graphs or not graphs[0].operations:
+        hint = "Nothing in it computes anything. Give the file that a converter made."
+        raise ConvertError("the model holds no operation", context=str(path), hint=hint, reference="empty-model")
+    return graphs[0]
 
 
 def read(path: Path) -> list[Graph]:
@@ -139,7 +178,7 @@ def read(path: Path) -> list[Graph]:
     data = flatbuffer.read_bytes(path)
     try:
         return list(_Reader(data).graphs())
-    except (_DamagedError, *flatbuffer.DAMAGE, UnicodeDecodeError) as error:
+    except (DamagedError, *flatbuffer.DAMAGE, UnicodeDecodeError) as error:
         raise flatbuffer.unreadable(path, f"it is truncated or damaged ({error or type(error).__name__})") from error
 
 
@@ -177,16 +216,18 @@ class _Reader:
                 operations.append(operation)
         inputs, outputs = self._indices(graph, "Inputs"), self._indices(graph, "Outputs")
         if any(not 0 <= i < len(tensors) for i in (*inputs, *outputs)):
-            raise _DamagedError("an input or output of the graph is no tensor of it")
-        return Graph(index, _text(graph.Name()), signatures, tuple(operations), inputs, outputs, tuple(unpackings))
+            raise DamagedError("an input or output of the graph is no tensor of it")
+        name = _text(graph.Name())
+        parts = tuple(tensors), tuple(operations), inputs, outputs, tuple(unpackings)
+        return Graph(index, name, signatures, *parts)
 
     def _operation(self, index: int, operator: Any, tensors: list[Tensor], folded: dict[int, Tensor]) -> Operation:
         code = operator.OpcodeIndex()
         if not 0 <= code < len(self._codes):
-            raise _DamagedError(f"operation {index} has no operator code")
+            raise DamagedError(f"operation {index} has no operator code")
         inputs, outputs = self._indices(operator, "Inputs"), self._indices(operator, "Outputs")
         if any(i >= len(tensors) for i in inputs) or any(not 0 <= i < len(tensors) for i in outputs):
-            raise _DamagedError(f"operation {index} names a tensor that does not exist")
+            raise DamagedError(f"operation {index} names a tensor that does not exist")
         kind, name, version = self._codes[code]
         options = self._options(operator)
         if kind == "STABLEHLO_COMPOSITE" and options is not None:
@@ -219,13 +260,13 @@ class _Reader:
 
     def _tensor(self, index: int, tensor: Any) -> Tensor:
         if (kind := self._types.get(tensor.Type())) is None:
-            raise _DamagedError(f"tensor {index} is of type {tensor.Type()}, which the schema does not know")
+            raise DamagedError(f"tensor {index} is of type {tensor.Type()}, which the schema does not know")
         buffer = tensor.Buffer()
         if buffer >= max(self._buffers, 1):
-            raise _DamagedError(f"tensor {index} has no buffer")
+            raise DamagedError(f"tensor {index} has no buffer")
         shape, signature = self._indices(tensor, "Shape"), self._indices(tensor, "ShapeSignature")
         if any(n < 0 for n in shape):
-            raise _DamagedError(f"tensor {index} has the shape {shape}")
+            raise DamagedError(f"tensor {index} has the shape {shape}")
         data = self._buffer(buffer) if 0 < buffer < self._buffers else None
         quantization = tensor.Quantization()
         scales = 0 if quantization is None else self._count(quantization.ScaleLength())
@@ -242,6 +283,7 @@ class _Reader:
             scales=scales,
             blockwise=detail == getattr(self._classes.QuantizationDetails, "BlockwiseQuantization", -1),
             data=memoryview(b"") if data is None else data,
+            table=tensor,
         )
 
     def _buffer(self, index: int) -> memoryview | None:
@@ -251,7 +293,7 @@ class _Reader:
         if buffer.Offset() > 1:
             data = self._data[buffer.Offset() : buffer.Offset() + buffer.Size()]
             if len(data) != buffer.Size():
-                raise _DamagedError(f"buffer {index} lies beyond the end of the file")
+                raise DamagedError(f"buffer {index} lies beyond the end of the file")
             return data
         array = buffer.DataAsNumpy()
         return None if isinstance(array, int) else memoryview(array.tobytes() if array.size < 64 else array.data)
@@ -263,7 +305,7 @@ class _Reader:
     def _count(self, count: int) -> int:
         """Return the length of a vector of tables or numbers, each of which takes four bytes of the file at least."""
         if not 0 <= count <= min(len(self._data) // 4, _LARGEST_COUNT):
-            raise _DamagedError(f"a vector of {count} elements in a file of {len(self._data)} bytes")
+            raise DamagedError(f"a vector of {count} elements in a file of {len(self._data)} bytes")
         return count
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -64,12 +66,23 @@ def parse(data: bytes, path: Path) -> Any:
     classes = schema()
     try:
         model = classes.ModelT.InitFromObj(classes.Model.GetRootAs(data, 0))
+        for buffer in model.buffers:
+            _bring_inside(buffer, data)
         for graph in model.subgraphs:
             for operator in graph.operators:
                 operation(model, operator)
     except DAMAGE as error:
         raise unreadable(path, "it is truncated or damaged") from error
     return model
+
+
+def _bring_inside(buffer: Any, data: bytes) -> None:
+    """Give a buffer whose data lie behind the flatbuffer, as those of large files do, its data."""
+    if buffer.offset > 1:
+        content = np.frombuffer(data, np.uint8)[buffer.offset : buffer.offset + buffer.size]
+        if content.size != buffer.size:
+            raise ValueError("a buffer lies beyond the end of the file")
+        buffer.data, buffer.offset, buffer.size = content, 0, 0
 
 
 def unreadable(path: Path, why: str) -> ConvertError:
@@ -152,6 +165,7 @@ def constant_dequantizes(model: Any, graph: Any) -> Iterator[Any]:
                 yield operator
 
 
-def names(enum: str) -> dict[int, str]:
+@cache
+def names(enum: str) -> Mapping[int, str]:
     """Return the names of an enumeration of the schema by their numbers."""
-    return {value: name for name, value in vars(getattr(schema(), enum)).items() if isinstance(value, int)}
+    return MappingProxyType({v: name for name, v in vars(getattr(schema(), enum)).items() if isinstance(v, int)})
