@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import typer
 
@@ -18,10 +16,6 @@ from sdkgen.errors import ImageError, UsageError
 from sdkgen.formats import Precision
 from sdkgen.records import Form, print_records
 from sdkgen.spec.registry import load_model
-
-if TYPE_CHECKING:
-    from sdkgen.spec.model import ModelSpec
-    from sdkgen.video.detect import VideoDetection
 
 
 def register(app: typer.Typer) -> None:
@@ -86,9 +80,13 @@ def detect_faces(
         about = {"model": spec.name, "backend": runtime.name}
         if video is not None:
             from sdkgen.video.detect import VideoDetection
+            from sdkgen.video.terminal import print_detections
 
             detection = VideoDetection(video, runtime, spec, options, realtime=realtime, draw=draw)
-            _detect_video(detection, {"video": video, **about}, spec, frames, form)
+            count = print_detections(detection, {"video": video, **about}, spec, frames, form)
+            if detection.interrupted:
+                console.note(f"Interrupted; {count} frames are done")
+                raise typer.Exit(detection.exit_code)
             return
         look = partial(detect_in_file, runtime=runtime, spec=spec, options=options)
         _detect_images(list(zip(found, targets, strict=True)), look, about, form)
@@ -101,7 +99,6 @@ def _detect_images(
     form: Form | None,
 ) -> None:
     """Print what ``look`` finds in each image, until the end or an interrupt."""
-    from sdkgen.detection.photographs import describe_error
     from sdkgen.detection.terminal import print_table_of_faces
     from sdkgen.video.interrupt import Interruption
 
@@ -117,7 +114,7 @@ def _detect_images(
                     raise
                 console.print_error(error)
                 unreadable += 1
-                said = describe_error(error)
+                said = {"error": {"reference": error.reference, "message": error.message, "hint": error.hint}}
             done += 1
             tell({"image": str(image), **about, **said})
     if without and about["model"] == "blazeface-front":
@@ -126,31 +123,5 @@ def _detect_images(
         console.note(f"Interrupted; {done} of {len(work)} images are done")
         raise typer.Exit(interruption.exit_code)
     if unreadable:
-        hint = "What is wrong with each of them is said above; the others are done."
-        raise ImageError(f"{unreadable} of {len(work)} images could not be read", hint=hint)
-
-
-def _detect_video(
-    found: VideoDetection, about: dict[str, Any], spec: ModelSpec, frames: int | None, form: Form | None
-) -> None:
-    """Print what ``found`` finds, until its end, after ``frames``, or when the user interrupts."""
-    from sdkgen.detection.photographs import describe
-
-    begun = time.monotonic()
-    faces = count = 0
-    with print_records(form, about, found.describe_end) as tell, contextlib.closing(iter(found)) as pairs:
-        for frame, detections in islice(pairs, frames):
-            count += 1
-            height, width = frame.pixels.shape[:2]
-            faces += len(detections)
-            if form is not None:
-                place = {"frame": frame.index, "seconds": frame.seconds, "width": width, "height": height}
-                tell({**place, "detections": describe(detections, spec, width / height)})
-    if form is None:
-        speed = f"{count / (time.monotonic() - begun):.0f} a second, {found.dropped} dropped"
-        console.out.print(f"{faces} faces in {count} frames ({speed})")
-    for warning in found.warnings():
-        console.warn(warning)
-    if found.interrupted:
-        console.note(f"Interrupted; {count} frames are done")
-        raise typer.Exit(found.exit_code)
+        message = f"{unreadable} of {len(work)} images could not be read"
+        raise ImageError(message, hint="What is wrong with each of them is said above; the others are done.")

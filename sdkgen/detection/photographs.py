@@ -10,7 +10,7 @@ from sdkgen.backends.base import Backend
 from sdkgen.detection.draw import annotate
 from sdkgen.detection.pipeline import detect
 from sdkgen.detection.types import Detection, Options
-from sdkgen.errors import ImageError, OutputError
+from sdkgen.errors import OutputError
 from sdkgen.images import read_image, write_png
 from sdkgen.spec.model import ModelSpec
 
@@ -45,11 +45,6 @@ def describe(faces: Sequence[Detection], spec: ModelSpec, aspect: float) -> list
         }
         for face in faces
     ]
-
-
-def describe_error(error: ImageError) -> dict[str, Any]:
-    """Return why an image has no detections, as JSON has it."""
-    return {"error": {"reference": error.reference, "message": error.message, "hint": error.hint}}
 
 
 def name_targets(images: Sequence[Path], folder: Path | None) -> list[Path | None]:
