@@ -12,7 +12,7 @@ extension FaceTracker {
     /// ```
     ///
     /// A frame that cannot be looked at has no faces and says why in `TrackedFrame.failure`; the tracks stay as they were.
-    /// After a timestamp that goes back the tracker begins anew: all tracks are lost, and numbered from 1 again.
+    /// After a timestamp that goes back the tracker begins anew: all tracks are lost.
     ///
     /// The loop ends with the frames. It throws `FaceDetectorError.closed` after ``FaceTracker/close()``, and whatever
     /// `frames` throws.

@@ -189,10 +189,10 @@ public actor FaceTracker {
 
     /// Forgets all tracks and timestamps: the next frame may be that of another video.
     ///
-    /// Tracks are numbered from 1 again; ``counters`` go on.
+    /// Numbers of tracks are not used again, and ``counters`` go on.
     public func reset() {
         before = counters
-        tracker = Tracker(configuration)
+        tracker = Tracker(configuration, firstNumber: tracker.nextNumber)
         tracks.removeAll(keepingCapacity: true)
     }
 
@@ -267,7 +267,9 @@ public actor FaceTracker {
 }
 
 extension Tracker {
-    fileprivate init(_ configuration: FaceTracker.Configuration) {
-        self.init(.shipped, maximumFaces: configuration.maximumFaces, smoothing: configuration.smoothing)
+    fileprivate init(_ configuration: FaceTracker.Configuration, firstNumber: Int = 1) {
+        self.init(
+            .shipped, maximumFaces: configuration.maximumFaces, smoothing: configuration.smoothing,
+            firstNumber: firstNumber)
     }
 }

@@ -10,7 +10,7 @@ public struct TrackedFace: Sendable, Equatable {
         case tracked
     }
 
-    /// A number that stays the same while the face stays in sight, and is not given again until the tracker is reset.
+    /// A number that stays the same while the face stays in sight, and is not given again, also after a reset.
     public let track: Int
     /// How many frames the track has lasted; 1 in its first.
     public let age: Int

@@ -27,7 +27,8 @@ package struct Tracker: Sendable {
     private let smoothing: Smoothing?
     private var timestamps = TimestampOrder()
     private var tracks: [Track] = []
-    private var nextNumber = 1
+    /// The number of the next track.
+    package private(set) var nextNumber: Int
     private var imageSize: (width: Int, height: Int)?
     private var candidates: [Track] = []
     private var refusals: Refusals
@@ -43,7 +44,11 @@ package struct Tracker: Sendable {
     /// - Parameters:
     ///   - maximumFaces: How many faces to follow, above 0.
     ///   - smoothing: How landmarks are smoothed; nil leaves them as they are.
-    package init(_ specification: LandmarkSpecification, maximumFaces: Int, smoothing: Smoothing?) {
+    ///   - firstNumber: The number of the first track.
+    package init(
+        _ specification: LandmarkSpecification, maximumFaces: Int, smoothing: Smoothing?, firstNumber: Int = 1
+    ) {
+        nextNumber = firstNumber
         self.specification = specification
         self.maximumFaces = maximumFaces
         self.smoothing = smoothing
