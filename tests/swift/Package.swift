@@ -36,9 +36,10 @@ var targets: [Target] = [
     .target(
         name: "BlazeFace", dependencies: dependencies(["BlazeFaceCore"] + frameworks), resources: [.copy("Resources")],
         swiftSettings: strict),
+    .target(name: "BlazeFaceBenchmark", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
     .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
-    .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
-    .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
+    .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceBenchmark", "BlazeFaceCore"], swiftSettings: strict),
+    .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceBenchmark", "BlazeFaceCore"], swiftSettings: strict),
 ]
 
 // The benchmarks are built only when asked for; only a package that tracks has all. Runner is the C program that measures
@@ -64,7 +65,7 @@ if Context.environment["HARNESS_BENCHMARK"] != nil {
 if withExample {
     targets.append(
         .executableTarget(
-            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "AVFoundation", "SwiftUI"]), path: "Example",
+            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "BlazeFaceBenchmark", "AVFoundation", "SwiftUI"]), path: "Example",
             swiftSettings: strict))
 }
 
@@ -73,7 +74,7 @@ if Context.environment["HARNESS_FRAMEWORK"] != nil {
     targets = [
         .target(
             name: "BlazeFace", dependencies: dependencies(frameworks), path: "Sources",
-            exclude: benchmarks, resources: [.copy("BlazeFace/Resources")],
+            exclude: benchmarks + ["BlazeFaceBenchmark"], resources: [.copy("BlazeFace/Resources")],
             swiftSettings: strict + [.define("SDKGEN_FRAMEWORK")])
     ]
 }

@@ -100,7 +100,6 @@ def assemble(bundle: Path, folder: Path) -> Path:
         HERE / "stubs": folder / "Stubs",
         HERE / "GoldenTests": folder / "Tests" / "GoldenTests",
         HERE / "DetectorTests": folder / "Tests" / "DetectorTests",
-        HERE / "Attachments.swift": folder / "Tests" / "PerformanceTests" / "Attachments.swift",
         bundle / "Tests" / f"{NAME}Tests": folder / "Tests" / "PerformanceTests",
         BENCHMARKS / "Benchmark": folder / "Sources" / "Benchmark",
         BENCHMARKS / "Measure": folder / "Sources" / "Measure",

@@ -33,9 +33,9 @@ def pipeline(*, store_halves: bool = False) -> Any:
 def _register() -> None:
     """Register ``fuse_pad_into_conv`` and ``store_halves``.
 
-    The first makes a convolution pad for itself where zeros were padded to its input before: TensorFlow's SAME padding at
-    stride 2 is asymmetric, which torch's convolution cannot say and Core ML's can. The second keeps float32 kernels that
-    are float16 numbers as such in the file; Core ML widens them when it loads the model.
+    The first makes a convolution pad for itself where zeros were padded to its input before: TensorFlow's SAME padding
+    at stride 2 is asymmetric, which torch's convolution cannot say and Core ML's can. The second keeps float32 kernels
+    that are float16 numbers as such in the file; Core ML widens them when it loads the model.
     """
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  (the name every MIL source uses)
     from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
@@ -82,9 +82,7 @@ def _register() -> None:
                 source_val=kernel.val.astype(np.float16), output_dtype="fp32", before_op=kernel.op,
                 name=f"{kernel.name}_widened",
             )  # fmt: skip
-            block.replace_uses_of_var_after_op(
-                anchor_op=kernel.op, old_var=kernel, new_var=widened, force_replace=True
-            )
+            block.replace_uses_of_var_after_op(anchor_op=kernel.op, old_var=kernel, new_var=widened, force_replace=True)
             block.remove_ops([kernel.op])
 
     @register_pass(namespace="common")

@@ -8,6 +8,12 @@ public enum ViewBuilder {
         TupleView()
     }
     public static func buildOptional<Content: View>(_ content: Content?) -> Content? { content }
+    public static func buildEither<First: View, Second: View>(first: First) -> StubEither<First, Second> {
+        StubEither()
+    }
+    public static func buildEither<First: View, Second: View>(second: Second) -> StubEither<First, Second> {
+        StubEither()
+    }
 }
 
 @MainActor
@@ -35,6 +41,10 @@ public struct TupleView: StubPrimitive {
 }
 
 public struct StubModified: StubPrimitive {}
+
+public struct StubEither<First: View, Second: View>: StubPrimitive {
+    nonisolated init() {}
+}
 
 extension Optional: View where Wrapped: View {
     public var body: Never { fatalError("not stubbed") }

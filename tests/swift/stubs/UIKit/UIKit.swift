@@ -37,6 +37,13 @@ open class UIImage: @unchecked Sendable {
     }
 }
 
+@MainActor
+open class UIApplication: NSObject {
+    public static let shared = UIApplication()
+    open var isIdleTimerDisabled = false
+    public override nonisolated init() {}
+}
+
 open class CALayer: NSObject {}
 
 @MainActor

@@ -206,3 +206,12 @@ extension SelfTestOutcome {
         "logits off by up to \(logitDifference), coordinates by up to \(coordinateDifference * 100) % of the input"
     }
 }
+
+extension FaceDetector {
+    /// Returns the picture of the golden input, which holds a face.
+    ///
+    /// - Throws: `FaceDetectorError.resourceMissing` or `.resourceDamaged`.
+    package static func goldenPicture() throws -> GoldenPicture {
+        try SelfTest(ModelStore.shipped.data(SelfTest.fileName), specification: .shipped).picture
+    }
+}
