@@ -41,9 +41,9 @@ _KEYWORDS = frozenset(
 
 _TYPES = frozenset(
     """
-    ActiveComputeUnits Benchmark ComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints
-    FaceLandmark FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision RotatedRect Smoothing
-    TrackedFace TrackedFrame VideoFrame
+    ActiveComputeUnits Benchmark CameraOrientation ComputeUnits CropTransform Face FaceDetector FaceDetectorError
+    FaceKeypoints FaceLandmark FaceLandmarks FaceOverlay FaceTracker FrameDetections FrameDurations ModelPrecision
+    OverlayTransform RotatedRect Smoothing TrackedFace TrackedFrame VideoFrame
     """.split()
 )
 """Public types of the package: a module named as one of its types breaks the interface of a framework."""

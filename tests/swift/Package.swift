@@ -8,13 +8,16 @@ import PackageDescription
 
 let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
 let userInterface = macOS ? "AppKit" : "UIKit"
-var frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "CoreImage", "ImageIO", "os", "CryptoKit", userInterface]
-// The sample app is built only when asked for: nothing else needs its frameworks.
+let frameworks = [
+    "AVFoundation", "CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "CoreImage", "CryptoKit", "ImageIO", "QuartzCore",
+    "SwiftUI", "os", userInterface,
+]
+// The sample app is built only when asked for.
 let withExample = Context.environment["HARNESS_EXAMPLE"] != nil
-if withExample { frameworks += ["AVFoundation", "SwiftUI"] }
 let onTopOf = [
     "CoreVideo": ["CoreGraphics"], "CoreMedia": ["CoreVideo"], "CoreML": ["CoreVideo"], "ImageIO": ["CoreGraphics"],
-    "CoreImage": ["CoreGraphics"], "UIKit": ["CoreImage"], "AppKit": ["CoreGraphics"], "AVFoundation": ["CoreMedia", "UIKit"], "SwiftUI": ["UIKit"],
+    "CoreImage": ["CoreGraphics"], "QuartzCore": ["CoreGraphics"], "UIKit": ["CoreImage", "QuartzCore"], "AppKit": ["CoreGraphics"],
+    "AVFoundation": ["CoreMedia", "QuartzCore"], "SwiftUI": ["CoreGraphics", userInterface],
 ]
 
 func dependencies(_ names: [String]) -> [Target.Dependency] { names.map { .target(name: $0) } }
@@ -65,7 +68,7 @@ if Context.environment["HARNESS_BENCHMARK"] != nil {
 if withExample {
     targets.append(
         .executableTarget(
-            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "BlazeFaceBenchmark", "AVFoundation", "SwiftUI"]), path: "Example",
+            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "BlazeFaceBenchmark", "AVFoundation", "SwiftUI", "UIKit"]), path: "Example",
             swiftSettings: strict))
 }
 

@@ -202,7 +202,8 @@ def test_launch_that_goes_wrong_is_stored_and_told(
         ("error: Signing for FaceOverlay requires a development team.", "--team"),
         (
             "xcodebuild: error: Cannot test target “FacesTests” on “iPhone”: Tool-hosted testing is unavailable on "
-            "device destinations. Select a host application for the test target, or use a simulator destination instead.",
+            "device destinations. Select a host application for the test target, or use a simulator destination "
+            "instead.",
             "sample app",
         ),
         ("error: Developer Mode disabled", "Settings, Privacy & Security"),

@@ -1,4 +1,8 @@
-@_exported import UIKit
+@_exported import CoreGraphics
+
+#if canImport(UIKit)
+    @_exported import UIKit
+#endif
 
 @resultBuilder
 public enum ViewBuilder {
@@ -80,6 +84,8 @@ extension View {
     public func padding(_ length: CGFloat) -> some View { StubModified() }
     public func background<S: ShapeStyle>(_ style: S) -> some View { StubModified() }
     public func ignoresSafeArea() -> some View { StubModified() }
+    public func allowsHitTesting(_ enabled: Bool) -> some View { StubModified() }
+    public func accessibilityHidden(_ hidden: Bool) -> some View { StubModified() }
     public func task(_ action: @escaping @Sendable @MainActor () async -> Void) -> some View { StubModified() }
 }
 
@@ -142,16 +148,18 @@ public struct StateObject<Object: ObservableObject> {
     public init(wrappedValue: @autoclosure @escaping () -> Object) { self.wrappedValue = wrappedValue() }
 }
 
-public struct UIViewRepresentableContext<Representable> {}
+#if canImport(UIKit)
+    public struct UIViewRepresentableContext<Representable> {}
 
-@MainActor
-public protocol UIViewRepresentable: View where Body == Never {
-    associatedtype UIViewType: UIView
-    typealias Context = UIViewRepresentableContext<Self>
-    func makeUIView(context: Context) -> UIViewType
-    func updateUIView(_ view: UIViewType, context: Context)
-}
+    @MainActor
+    public protocol UIViewRepresentable: View where Body == Never {
+        associatedtype UIViewType: UIView
+        typealias Context = UIViewRepresentableContext<Self>
+        func makeUIView(context: Context) -> UIViewType
+        func updateUIView(_ view: UIViewType, context: Context)
+    }
 
-extension UIViewRepresentable {
-    public var body: Never { fatalError("not stubbed") }
-}
+    extension UIViewRepresentable {
+        public var body: Never { fatalError("not stubbed") }
+    }
+#endif

@@ -1,5 +1,6 @@
 @_exported import CoreGraphics
 import CoreImage
+@_exported import QuartzCore
 
 open class UIImage: @unchecked Sendable {
     public enum Orientation: Int, Sendable {
@@ -43,8 +44,6 @@ open class UIApplication: NSObject {
     open var isIdleTimerDisabled = false
     public override nonisolated init() {}
 }
-
-open class CALayer: NSObject {}
 
 @MainActor
 open class UIView: NSObject {

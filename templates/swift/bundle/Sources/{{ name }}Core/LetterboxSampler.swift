@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Turns, mirrors, letterboxes and scales a picture into the model's input in one pass.
 ///
 /// An input pixel lies between four texels of the picture, two along each axis. Which ones, and how much of each,

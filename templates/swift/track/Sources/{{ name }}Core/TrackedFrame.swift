@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// A face in one frame of a video.
-public struct TrackedFace: Sendable, Equatable {
+public struct TrackedFace: Sendable, Hashable, Codable {
     /// How a face came to be in a frame.
-    public enum State: String, Sendable, Hashable {
+    public enum State: String, Sendable, Hashable, Codable {
         /// The detector found it in this frame.
         case detected
         /// It was followed from the frame before.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Follows faces from frame to frame, and says when the detector has to look for more of them.
@@ -25,6 +27,9 @@ package struct Tracker: Sendable {
     private let specification: LandmarkSpecification
     private let maximumFaces: Int
     private let smoothing: Smoothing?
+    private let detectionInterval: Int
+    /// How many frames there were since the detector ran.
+    private var framesSinceDetection = 0
     private var timestamps = TimestampOrder()
     private var tracks: [Track] = []
     /// The number of the next track.
@@ -44,11 +49,14 @@ package struct Tracker: Sendable {
     /// - Parameters:
     ///   - maximumFaces: How many faces to follow, above 0.
     ///   - smoothing: How landmarks are smoothed; nil leaves them as they are.
+    ///   - detectionInterval: In one of so many frames the detector looks for more faces, where some are followed.
     ///   - firstNumber: The number of the first track.
     package init(
-        _ specification: LandmarkSpecification, maximumFaces: Int, smoothing: Smoothing?, firstNumber: Int = 1
+        _ specification: LandmarkSpecification, maximumFaces: Int, smoothing: Smoothing?, detectionInterval: Int = 1,
+        firstNumber: Int = 1
     ) {
         nextNumber = firstNumber
+        self.detectionInterval = detectionInterval
         self.specification = specification
         self.maximumFaces = maximumFaces
         self.smoothing = smoothing
@@ -82,16 +90,18 @@ package struct Tracker: Sendable {
             for track in tracks { lost.append(track.number) }
         }
         let free = maximumFaces - followed.count
-        let detectorRan = free > 0
+        framesSinceDetection += 1
+        let detectorRan = free > 0 && (followed.isEmpty || framesSinceDetection >= detectionInterval)
         if detectorRan {
             detectorRuns += 1
             addCandidates(from: try detect(), besides: followed, isNewSize: isNewSize)
+            framesSinceDetection = 0
         }
         for track in followed
         where try !follow(track, width: width, height: height, findLandmarks) {
             lost.append(track.number)
         }
-        let refused = try beginTracks(free, width: width, height: height, findLandmarks)
+        let refused = try beginTracks(detectorRan ? free : 0, width: width, height: height, findLandmarks)
         if isNewSize { refusals.clear() }
         if detectorRan {
             refusals.update(refused: refused.regions, untried: candidates[refused.tried...].map(\.region))
