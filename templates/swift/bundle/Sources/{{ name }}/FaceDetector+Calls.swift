@@ -17,7 +17,7 @@ extension FaceDetector {
         report(on: queue, completion) { try await FaceDetector(configuration: configuration) }
     }
 
-    /// Searches a frame, for code without `await`; see ``detect(_:)-(VideoFrame)``.
+    /// Searches a frame, for code without `await`; see `detect(_:)`.
     ///
     /// Frames are searched in the order in which their searches begin, which is not always that of the calls: call again
     /// once the handler was called.
@@ -48,10 +48,10 @@ extension FaceDetector {
 
     /// Searches a frame and blocks until that is done, for the owner of a queue such as a camera's.
     ///
-    /// Not to be called on the main thread, nor from a task, whose threads are few: use ``detect(_:)-(VideoFrame)`` there.
+    /// Not to be called on the main thread, nor from a task, whose threads are few: use `detect(_:)` there.
     ///
     /// - Returns: The faces, best first.
-    /// - Throws: `FaceDetectorError`, as ``detect(_:)-(VideoFrame)``.
+    /// - Throws: `FaceDetectorError`, as `detect(_:)`.
     @available(*, noasync, message: "use detect(_:), which does not block a thread of Swift's own")
     public nonisolated func detectSynchronously(_ frame: VideoFrame) throws -> [Face] {
         let result = Shared<Result<[Face], any Error>?>(nil)
