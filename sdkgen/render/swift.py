@@ -43,7 +43,8 @@ _TYPES = frozenset(
     """
     ActiveComputeUnits Benchmark CameraOrientation ComputeUnits CropTransform Face FaceDetector FaceDetectorError
     FaceKeypoints FaceLandmark FaceLandmarks FaceOverlay FaceTracker FrameDetections FrameDurations ModelPrecision
-    OverlayTransform RotatedRect Smoothing TrackedFace TrackedFrame VideoFrame
+    ObjectiveCFace ObjectiveCFaceDetector ObjectiveCOptions OverlayTransform RotatedRect Smoothing TrackedFace
+    TrackedFrame VideoFrame
     """.split()
 )
 """Public types of the package: a module named as one of its types breaks the interface of a framework."""

@@ -8,6 +8,7 @@ made once and cached.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -121,14 +122,24 @@ def assemble(bundle: Path, folder: Path) -> Path:
         for file in files_below(source):
             wanted[target / file.relative_to(source) if source.is_dir() else target] = file
     for target, file in wanted.items():
-        if not target.exists() or target.read_bytes() != file.read_bytes():
+        content = _without_objective_c(file)
+        if not target.exists() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+            target.write_bytes(content)
     for part in ("Sources", "Example", "Stubs", "Tests"):
         for file in files_below(folder / part):
             if file not in wanted:
                 file.unlink()
     return folder
+
+
+def _without_objective_c(file: Path) -> bytes:
+    """Return a file's content; the surface for Objective-C without its attributes, which Linux does not have."""
+    content = file.read_bytes()
+    if file.name != "FaceDetector+ObjectiveC.swift":
+        return content
+    text = content.decode().replace("#if canImport(ObjectiveC)", "#if canImport(Foundation)")
+    return re.sub(r"@objc(\([^)]*\))?\s+", "", text).encode()
 
 
 def work_folder(pipeline: Pipeline = "detect") -> Path:

@@ -176,6 +176,41 @@ final class OptionsTests: XCTestCase {
         XCTAssertTrue(wrong.contains("invalidConfiguration"), wrong)
     }
 
+    func testSurfaceForObjectiveC() async throws {
+        let detector = try await makeDetector(FakeModel())
+        let expected = try await detector.detect(pixelBuffer())[0]
+        let bridge = ObjectiveCFaceDetector(detector)
+        XCTAssertEqual(bridge.computeUnitsReason, detector.activeComputeUnits.reason)
+        let frame = VideoFrame(pixelBuffer())
+        let found = await withCheckedContinuation { done in
+            bridge.detect(in: frame.pixelBuffer, orientation: .up) { faces, error in
+                XCTAssertNil(error)
+                done.resume(returning: faces?.first)
+            }
+        }
+        let face = try XCTUnwrap(found)
+        XCTAssertEqual(face.face, expected)
+        XCTAssertEqual(face.boundingBox, expected.boundingBox)
+        XCTAssertEqual(face.leftEarTragion, expected.keypoints.leftEarTragion)
+        let failure = await withCheckedContinuation { done in
+            bridge.detect(inFileAt: URL(fileURLWithPath: "/nowhere.jpg")) { faces, error in
+                XCTAssertNil(faces)
+                done.resume(returning: error as? FaceDetectorError)
+            }
+        }
+        XCTAssertEqual(failure, .imageUnreadable)
+        let options = ObjectiveCOptions()
+        XCTAssertEqual(options.configuration, FaceDetector.Configuration())
+        options.maximumFaces = -1
+        let refused = await withCheckedContinuation { done in
+            ObjectiveCFaceDetector.make(options: options) { detector, error in
+                XCTAssertNil(detector)
+                done.resume(returning: error.map { "\($0)" } ?? "")
+            }
+        }
+        XCTAssertTrue(refused.contains("invalidConfiguration"), refused)
+    }
+
     func testOrientationFollowsTheDevice() {
         for (angle, expected): (CGFloat, CGImagePropertyOrientation) in [
             (0, .up), (90, .right), (180, .down), (270, .left), (-90, .left), (360, .up), (450, .right), (91.5, .right),
