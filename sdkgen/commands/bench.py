@@ -95,7 +95,7 @@ def bench(
         raise UsageError("--apk is the benchmark of an SDK", hint="Name the bundle it was built from with --sdk.")
     bundle = read_bundle(sdk, apk=apk is not None) if sdk is not None else None
     if bundle is not None and bundle.target == "ios":
-        refuse(context, _NOT_WITH_IOS_SDK, "an iOS SDK's performance tests decide for themselves")
+        refuse(context, _NOT_WITH_IOS_SDK, "an iOS SDK's own benchmark decides for itself")
         phones = sdk_ios.select(device)
         results = Store(store)
         run_id, problems = sdk_ios.run(phones, bundle, backends, settings, results, team)
