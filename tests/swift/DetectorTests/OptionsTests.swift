@@ -52,37 +52,33 @@ final class OptionsTests: XCTestCase {
     }
 
     func testFramesBeyondTheRateAreDroppedMoreOfThemOnAHotDevice() async throws {
-        for (thermal, saves, expected) in [
-            (ProcessInfo.ThermalState.fair, false, [0.0, 0.1, 0.2]), (.serious, false, [0, 0.2]),
-            (.nominal, true, [0, 0.2]), (.critical, false, [0]),
+        defer {
+            ProcessInfo.stubThermalState = .nominal
+            ProcessInfo.stubIsLowPowerModeEnabled = false
+        }
+        for (thermal, saves, interval) in [
+            (ProcessInfo.ThermalState.fair, false, 0.1), (.serious, false, 0.2), (.nominal, true, 0.2),
+            (.critical, false, 0.4),
         ] {
-            let device = Device(isSimulator: false, system: "1", now: { 0 }, load: Device.current.load)
             ProcessInfo.stubThermalState = thermal
             ProcessInfo.stubIsLowPowerModeEnabled = saves
-            defer {
-                ProcessInfo.stubThermalState = .nominal
-                ProcessInfo.stubIsLowPowerModeEnabled = false
-            }
+            let device = Device(isSimulator: false, system: "1", now: { 0 }, load: Device.current.load)
             let detector = try await makeDetector(
                 FakeModel(), .init(runningMode: .liveStream, maximumFrameRate: 10), store: .temporary(device: device))
-            let (frames, camera) = AsyncStream.makeStream(of: VideoFrame.self)
-            var iterator = detector.detections(in: frames).makeAsyncIterator()
-            var seen: [Double] = []
-            let reader = Task {
-                for time in 0...5 {
-                    camera.yield(VideoFrame(pixelBuffer(), timestamp: Double(time) / 20))
-                    try await Task.sleep(nanoseconds: 20_000_000)
-                }
+            for isDue in [false, true] {
+                await detector.reset()
+                let (frames, camera) = AsyncStream.makeStream(of: VideoFrame.self)
+                var iterator = detector.detections(in: frames).makeAsyncIterator()
+                camera.yield(VideoFrame(pixelBuffer(), timestamp: 0))
+                let first = try await iterator.next()
+                XCTAssertEqual(first?.timestamp, 0)
+                camera.yield(VideoFrame(pixelBuffer(), timestamp: interval - 0.01))
+                if isDue { camera.yield(VideoFrame(pixelBuffer(), timestamp: interval)) }
                 camera.finish()
+                let second = try await iterator.next()
+                XCTAssertEqual(second?.timestamp, isDue ? interval : nil, "\(thermal)")
+                if isDue { XCTAssertEqual(second?.droppedFrames, 1) }
             }
-            var dropped = 0
-            while let found = try await iterator.next() {
-                seen.append(found.timestamp!)
-                dropped = found.droppedFrames
-            }
-            try await reader.value
-            XCTAssertEqual(seen, expected, "\(thermal)")
-            XCTAssertEqual(dropped, Int((expected.last! * 20).rounded()) + 1 - expected.count)
         }
     }
 
