@@ -113,7 +113,7 @@ def bench(
         raise UsageError("--sampling is for the frames of a pipeline", hint=hint)
     bundle = read_bundle(sdk, apk=apk is not None) if sdk is not None else None
     if bundle is not None and bundle.target == "ios":
-        refuse(context, _NOT_WITH_IOS_SDK, "an iOS SDK's performance tests decide for themselves")
+        refuse(context, _NOT_WITH_IOS_SDK, "an iOS SDK's own benchmark decides for itself")
     elif IPHONE in device:
         refuse(context, _NOT_WITH_IPHONE, "on iPhones coremltools measures models in its own way, as fast as they go")
     wanted = Wanted(

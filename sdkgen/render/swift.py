@@ -56,8 +56,9 @@ _KEYWORDS = frozenset(
 
 _TYPES = frozenset(
     """
-    ActiveComputeUnits ComputeUnits CropTransform Face FaceDetector FaceDetectorError FaceKeypoints FaceLandmark
-    FaceLandmarks FaceTracker FrameDetections FrameDurations ModelPrecision ModelRuntime RotatedRect Sampling Smoothing
+    ActiveComputeUnits Benchmark CameraOrientation ComputeUnits CropTransform Face FaceDetector FaceDetectorError
+    FaceKeypoints FaceLandmark FaceLandmarks FaceOverlay FaceTracker FrameDetections FrameDurations ModelPrecision
+    ModelRuntime ObjectiveCFace ObjectiveCFaceDetector ObjectiveCOptions OverlayTransform RotatedRect Sampling Smoothing
     TrackedFace TrackedFrame VideoFrame
     """.split()
 )

@@ -109,6 +109,13 @@ class RoiSpec(Strict):
     around: Literal["box", "line"] = "box"
 
 
+class LineSpec(Strict):
+    """A line between two points, by index."""
+
+    from_point: int
+    to_point: int
+
+
 class LandmarkKeypoint(Strict):
     """A detector's keypoint as the mean of landmarks: which ones, by index."""
 
@@ -126,6 +133,7 @@ class LandmarkSpec(Strict):
     minimum_presence: Share
     detection_roi: RoiSpec
     landmark_roi: RoiSpec
+    midline: LineSpec
     association_iou: Share
     extra_candidates: Annotated[int, Field(ge=0)]
     keypoints: tuple[LandmarkKeypoint, ...]

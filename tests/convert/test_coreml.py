@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from functools import cache
@@ -135,6 +136,17 @@ def test_half_package_computes_in_half_and_gives_float32() -> None:
     program = read(built("blazeface-front", "fp16").path)
     assert {str(o.dtypes[0]) for o in program.operations if o.type == "conv"} == {"float16"}
     assert {record.dtype for record in program.outputs} == {"float32"}
+
+
+def test_kernels_that_half_has_take_two_bytes_in_single_precision_too(tmp_path: Path) -> None:
+    half, single = (built(FRONT.name, precision).record.bytes for precision in ("fp16", "fp32"))
+    assert single < 1.05 * half
+    other = copy.deepcopy(network(FRONT.name))
+    largest = max((one for one in other.modules() if isinstance(one, nn.Conv2d)), key=lambda one: one.weight.numel())
+    with torch.no_grad():
+        largest.weight.view(-1)[0] = 1 + 2**-20
+    coreml.convert(other, FRONT, tmp_path / "other.mlpackage", precision="fp32")
+    assert size_of(tmp_path / "other.mlpackage") - single >= 2 * largest.weight.numel() - 512
 
 
 def test_float32_conversion_leaves_the_next_one_alone(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def test_model_with_other_keypoints_is_refused(tmp_path: Path) -> None:
 
 def test_package_that_detects_knows_nothing_of_tracking(front: Path) -> None:
     text = "\n".join(file.read_text() for file in front.rglob("*") if file.suffix in {".swift", ".md", ".tutorial"})
-    for word in ("FaceTracker", "TrackedFace", "FaceLandmark", "Smoothing"):
+    for word in ("FaceTracker", "TrackedFace", "FaceLandmark"):
         assert word not in text
     assert not list(front.rglob("*andmark*"))
 
@@ -180,7 +180,7 @@ def test_package_that_tracks_holds_all_of_the_other(front: Path, tracking: Path)
     places = {file.relative_to(front) for file in front.rglob("*.swift")}
     assert places < {file.relative_to(tracking) for file in tracking.rglob("*.swift")}
     differing = {place.name for place in places if (front / place).read_text() != (tracking / place).read_text()}
-    assert differing == {"Package.swift", "Face.swift", "CameraScreen.swift"}
+    assert differing == {"Package.swift", "Face.swift", "FaceOverlay.swift", "Benchmark.swift", "CameraScreen.swift"}
 
 
 def test_numbers_of_the_landmark_model_are_in_one_file(tracking: Path) -> None:
@@ -214,3 +214,18 @@ def test_resources_of_both_models_are_in_the_manifest(tracking: Path) -> None:
     assert all((folder / f"{name}.mlpackage").is_dir() for name in names)
     for name in names:
         assert f" {name}" in (tracking / "Scripts/compile-models.sh").read_text()
+
+
+def test_every_source_names_its_licence(tracking: Path) -> None:
+    sources = [file for file in tracking.rglob("*.swift") if "Documentation.docc" not in file.parts]
+    assert len(sources) > 50
+    for file in sources:
+        first = file.read_text().splitlines()[1 if file.name == "Package.swift" else 0]
+        assert first == "// SPDX-License-Identifier: Apache-2.0", file
+
+
+def test_workflow_runs_the_tests_and_builds_the_sample(front: Path) -> None:
+    text = (front / ".github/workflows/test.yml").read_text()
+    assert text.count("run: swift test") == 2
+    assert "-scheme FaceOverlay" in text
+    assert (front / "Examples/FaceOverlay.swiftpm").is_dir()

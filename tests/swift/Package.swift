@@ -8,15 +8,18 @@ import PackageDescription
 
 let macOS = Context.environment["HARNESS_PLATFORM"] == "macOS"
 let userInterface = macOS ? "AppKit" : "UIKit"
-var frameworks = ["CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "CoreImage", "ImageIO", "os", "CryptoKit", userInterface]
+var frameworks = [
+    "AVFoundation", "CoreML", "CoreVideo", "CoreMedia", "CoreGraphics", "CoreImage", "CryptoKit", "ImageIO", "QuartzCore",
+    "SwiftUI", "os", userInterface,
+]
 // Older systems are tried by leaving it out.
 if Context.environment["HARNESS_CORE_AI"] != nil { frameworks.append("CoreAI") }
-// The sample app is built only when asked for: nothing else needs its frameworks.
+// The sample app is built only when asked for.
 let withExample = Context.environment["HARNESS_EXAMPLE"] != nil
-if withExample { frameworks += ["AVFoundation", "SwiftUI"] }
 let onTopOf = [
     "CoreVideo": ["CoreGraphics"], "CoreMedia": ["CoreVideo"], "CoreML": ["CoreVideo"], "ImageIO": ["CoreGraphics"],
-    "CoreImage": ["CoreGraphics"], "UIKit": ["CoreImage"], "AppKit": ["CoreGraphics"], "AVFoundation": ["CoreMedia", "UIKit"], "SwiftUI": ["UIKit"],
+    "CoreImage": ["CoreGraphics"], "QuartzCore": ["CoreGraphics"], "UIKit": ["CoreImage", "QuartzCore"], "AppKit": ["CoreGraphics"],
+    "AVFoundation": ["CoreMedia", "QuartzCore"], "SwiftUI": ["CoreGraphics", userInterface],
 ]
 
 func dependencies(_ names: [String]) -> [Target.Dependency] { names.map { .target(name: $0) } }
@@ -38,9 +41,10 @@ var targets: [Target] = [
     .target(
         name: "BlazeFace", dependencies: dependencies(["BlazeFaceCore"] + frameworks), resources: [.copy("Resources")],
         swiftSettings: strict),
+    .target(name: "BlazeFaceBenchmark", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
     .testTarget(name: "GoldenTests", dependencies: ["BlazeFaceCore"], swiftSettings: strict),
-    .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
-    .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceCore"], swiftSettings: strict),
+    .testTarget(name: "DetectorTests", dependencies: ["BlazeFace", "BlazeFaceBenchmark", "BlazeFaceCore"], swiftSettings: strict),
+    .testTarget(name: "PerformanceTests", dependencies: ["BlazeFace", "BlazeFaceBenchmark", "BlazeFaceCore"], swiftSettings: strict),
 ]
 
 // The benchmarks are built only when asked for; only a package that tracks has all. Runner is the C program that measures
@@ -66,7 +70,7 @@ if Context.environment["HARNESS_BENCHMARK"] != nil {
 if withExample {
     targets.append(
         .executableTarget(
-            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "AVFoundation", "SwiftUI"]), path: "Example",
+            name: "FaceOverlay", dependencies: dependencies(["BlazeFace", "BlazeFaceBenchmark", "AVFoundation", "SwiftUI", "UIKit"]), path: "Example",
             swiftSettings: strict))
 }
 
@@ -75,7 +79,7 @@ if Context.environment["HARNESS_FRAMEWORK"] != nil {
     targets = [
         .target(
             name: "BlazeFace", dependencies: dependencies(frameworks), path: "Sources",
-            exclude: benchmarks, resources: [.copy("BlazeFace/Resources")],
+            exclude: benchmarks + ["BlazeFaceBenchmark"], resources: [.copy("BlazeFace/Resources")],
             swiftSettings: strict + [.define("SDKGEN_FRAMEWORK")])
     ]
 }

@@ -8,6 +8,7 @@ made once and cached.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -114,7 +115,6 @@ def assemble(bundle: Path, folder: Path, *, core_ai_tests: bool = False) -> Path
         HERE / "stubs": folder / "Stubs",
         HERE / "GoldenTests": folder / "Tests" / "GoldenTests",
         HERE / "DetectorTests": folder / "Tests" / "DetectorTests",
-        HERE / "Attachments.swift": folder / "Tests" / "PerformanceTests" / "Attachments.swift",
         bundle / "Tests" / f"{NAME}Tests": folder / "Tests" / "PerformanceTests",
         BENCHMARKS / "Benchmark": folder / "Sources" / "Benchmark",
         BENCHMARKS / "Measure": folder / "Sources" / "Measure",
@@ -138,14 +138,24 @@ def assemble(bundle: Path, folder: Path, *, core_ai_tests: bool = False) -> Path
         for file in files_below(source):
             wanted[target / file.relative_to(source) if source.is_dir() else target] = file
     for target, file in wanted.items():
-        if not target.exists() or target.read_bytes() != file.read_bytes():
+        content = _without_objective_c(file)
+        if not target.exists() or target.read_bytes() != content:
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, target)
+            target.write_bytes(content)
     for part in ("Sources", "Example", "Stubs", "Tests"):
         for file in files_below(folder / part):
             if file not in wanted:
                 file.unlink()
     return folder
+
+
+def _without_objective_c(file: Path) -> bytes:
+    """Return a file's content; the surface for Objective-C without its attributes, which Linux does not have."""
+    content = file.read_bytes()
+    if file.name != "FaceDetector+ObjectiveC.swift":
+        return content
+    text = content.decode().replace("#if canImport(ObjectiveC)", "#if canImport(Foundation)")
+    return re.sub(r"@objc(\([^)]*\))?\s+", "", text).encode()
 
 
 def work_folder(pipeline: Pipeline | Literal["coreai"] = "detect") -> Path:

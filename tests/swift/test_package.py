@@ -13,6 +13,7 @@ from typing import Any, get_args
 import pytest
 
 from sdkgen.artifact import Layout
+from sdkgen.bench.runs import sdk_ios
 from sdkgen.formats import Pipeline
 from tests.swift.api import api
 from tests.swift.harness import CHECKOUT, HERE, NAME, Swift, assemble, find_swift, render, work_folder
@@ -76,6 +77,8 @@ def test_golden_vectors_and_detector(
     assert "'PostprocessorTests' passed" in said
     assert "'StreamTests' passed" in said
     assert ("'TrackerTests' passed" in said) == (pipeline == "track")
+    # What the benchmark prints is what sdkgen bench reads.
+    assert len(sdk_ios.parse(said, runs=3)) == (4 if pipeline == "track" else 2)
     release = [*debug, "--configuration", "release", "-Xswiftc", "-enable-testing"]
     assert "'PostprocessorTests' passed" in _test(
         swift, release, folder, binds=[GOLDEN], env={**env, "HARNESS_LANGUAGE": "5"}

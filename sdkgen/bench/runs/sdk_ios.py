@@ -1,24 +1,27 @@
-"""The benchmark of a Swift SDK: the package's performance tests, built and started on iPhones by ``xcodebuild``.
+"""The benchmark of a Swift SDK: the bundle's sample app in its benchmark mode, on iPhones.
 
-Every measurement prints a line that begins with SDKGEN-SAMPLES, followed by JSON; each becomes a row of its own.
+``xcodebuild`` builds and signs the app, ``devicectl`` installs it and starts it, a process a session. Every
+measurement prints a line that begins with SDKGEN-SAMPLES, followed by JSON; each becomes a row of its own. The last
+line begins with SDKGEN-END, or with SDKGEN-ERROR and has the reason.
 """
 
 from __future__ import annotations
 
-import os
 import platform
+import plistlib
 import re
 import shutil
 import subprocess
+import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from sdkgen.bench.devices.identity import Identity, hash_serial
-from sdkgen.bench.devices.iphone import connected_iphones
+from sdkgen.bench.devices import devicectl
+from sdkgen.bench.devices.devicectl import Phone
 from sdkgen.bench.devices.select import IPHONE
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Backend, Cell, Settings
@@ -31,13 +34,30 @@ from sdkgen.bench.samples import End, Header, Init, Placement, Recording, back_t
 from sdkgen.bench.sessions.session import Outcome
 from sdkgen.errors import SdkgenError
 
-RUNNER = "xcodebuild"
+RUNNER = "devicectl"
+APP = "FaceOverlay"
+"""The sample app: its scheme, and its name as a product."""
 BUILD_SECONDS = 1200
-"""What building the package may take, beside the session itself."""
+"""What building the app may take."""
 
-_LINE = re.compile(r"^.*?SDKGEN-SAMPLES (.*)$", re.MULTILINE)
+_LINE = re.compile(r"^.*?(SDKGEN-(?:SAMPLES|END|ERROR)) (.*)$", re.MULTILINE)
+_END = "SDKGEN-END"
+_ERROR = "SDKGEN-ERROR"
+
+_BUILD_HINTS = (
+    (
+        "Tool-hosted testing is unavailable",
+        "Xcode runs a package's own tests on a Mac and in the simulator only. On a phone, sdkgen bench starts the "
+        "sample app: build the bundle anew with this version of sdkgen.",
+    ),
+    ("requires a development team", "Name the team that signs: --team TEAM."),
+    ("No Accounts", "Sign in to your Apple account in Xcode, Settings, Accounts."),
+    ("Developer Mode", "Switch it on in Settings, Privacy & Security, Developer Mode, and restart the phone."),
+)
+"""Words in what xcodebuild says, and what helps then."""
 
 Milliseconds = Annotated[float, Field(ge=0)]
+Line = TypeVar("Line", bound=BaseModel)
 
 
 class _Samples(BaseModel):
@@ -55,17 +75,20 @@ class _Samples(BaseModel):
     milliseconds: list[Milliseconds]
 
 
-@dataclass(frozen=True)
-class Phone:
-    """An iPhone: what xcodebuild calls it, and who it is."""
+class _End(BaseModel):
+    """The line of SDKGEN-END."""
 
-    udid: str
-    identity: Identity
+    model_config = ConfigDict(strict=True, frozen=True)
 
-    @classmethod
-    def of(cls, udid: str) -> Phone:
-        """Return a phone of which nothing is known but its identifier."""
-        return cls(udid, Identity(serial_hash=hash_serial(udid), manufacturer="Apple", model="iPhone", abi="arm64"))
+    measurements: int
+
+
+class _Error(BaseModel):
+    """The line of SDKGEN-ERROR."""
+
+    model_config = ConfigDict(strict=True, frozen=True)
+
+    message: str
 
 
 def check_host() -> None:
@@ -91,7 +114,7 @@ def select(serials: Sequence[str]) -> list[Phone]:
     check_host()
     if named := [serial for serial in serials if serial not in ("all", IPHONE)]:
         return [Phone.of(udid) for udid in named]
-    return [Phone(one.handle.udid, one.identity) for one in connected_iphones()]
+    return devicectl.list_phones()
 
 
 def run(
@@ -99,59 +122,141 @@ def run(
 ) -> tuple[str, list[Problem]]:
     """Measure on every phone, one after the other, and return the run's id and what went wrong.
 
-    Every session is stored as soon as it is over. A phone on which one fails is left.
+    The app is built and installed once a phone. Every session is stored as soon as it is over. A phone on which one
+    fails is left.
     """
     check_host()
     run_id = store.begin_run(settings)
     keeper = Keeper(store, run_id)
     problems: list[Problem] = []
-    for phone in phones:
-        for number, backend in ((n, backend) for n in range(settings.sessions) for backend in backends):
-            error = _session(phone, sdk, backend, settings, keeper, team, (run_id, number))
-            if error is not None:
-                problems.append(Problem(phone.udid, f"{sdk.row()} on {backend}", error))
-                break
+    with tempfile.TemporaryDirectory() as products:
+        for phone in phones:
+            app = _install(phone, sdk, team, Path(products))
+            for number, backend in ((n, backend) for n in range(settings.sessions) for backend in backends):
+                error = _session(phone, sdk, backend, settings, keeper, (run_id, number), app)
+                if error is not None:
+                    problems.append(Problem(phone.udid, f"{sdk.row()} on {backend}", error))
+                    break
     keeper.close()
     return run_id, problems
 
 
-def command(phone: Phone, sdk: Sdk, team: str) -> list[str]:
-    """Return the command line that builds the package's performance tests and runs them on a phone."""
-    made = ["xcodebuild", "test", "-scheme", sdk.name, "-destination", f"platform=iOS,id={phone.udid}"]
-    made += [f"-only-testing:{sdk.name}Tests/PerformanceTests", "-configuration", "Release", "ENABLE_TESTABILITY=YES"]
+def command(phone: Phone, team: str, products: Path) -> list[str]:
+    """Return the command line that builds the sample app for a phone; it runs in the app's own folder."""
+    made = ["xcodebuild", "build", "-scheme", APP, "-destination", f"platform=iOS,id={phone.udid}"]
+    made += ["-configuration", "Release", "-derivedDataPath", str(products)]
     return [*made, *([f"DEVELOPMENT_TEAM={team}", "-allowProvisioningUpdates"] if team else [])]
 
 
-def parse(text: str, runs: int) -> list[tuple[str, Recording, str]]:
-    """Return what each measurement timed, its recording, and the phone's system, from what xcodebuild printed.
+def build(phone: Phone, sdk: Sdk, team: str, products: Path) -> Path:
+    """Build the bundle's sample app for a phone below ``products``, and return the .app.
 
-    Raises ``DeviceError`` ("runner-garbage") for a line that is not what the tests print, a measurement that comes
-    twice, and where there is none.
+    Raises ``DeviceError`` if the bundle has none with a benchmark, or xcodebuild fails or makes no app.
+    """
+    folder = sdk.folder / "Examples" / f"{APP}.swiftpm"
+    if not folder.is_dir() or not (sdk.folder / "Sources" / f"{sdk.name}Benchmark").is_dir():
+        raise DeviceError(
+            "the bundle has no app to measure",
+            context=str(sdk.folder),
+            hint="Build the bundle anew with this version of sdkgen.",
+            reference="no-benchmark",
+        )
+    try:
+        done = subprocess.run(
+            command(phone, team, products), cwd=folder, capture_output=True, text=True, errors="replace", check=False,
+            timeout=BUILD_SECONDS, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired as error:
+        raise DeviceError(
+            f"xcodebuild gave no result within {error.timeout:g} s",
+            context=phone.udid,
+            hint=f"Build it in Xcode once, {folder}, to see what it waits for.",
+            reference="build-hung",
+        ) from error
+    said = done.stdout + done.stderr
+    if done.returncode != 0:
+        lines = [line.strip() for line in said.splitlines() if line.strip()]
+        errors = [line for line in lines if "error:" in line.lower()]
+        hint = "Unlock the phone, check the cable, and that the development team may sign for it (--team)."
+        for words, better in _BUILD_HINTS:
+            if words.lower() in said.lower():
+                hint, errors = better, [line for line in lines if words.lower() in line.lower()]
+                break
+        last = (errors or lines or ["no message"])[-1]
+        raise DeviceError(f"xcodebuild failed: {last[:300]}", context=phone.udid, hint=hint, reference="sdk-failed")
+    app = next(iter(sorted((products / "Build" / "Products").glob(f"*-iphoneos/{APP}.app"))), None)
+    if app is None:
+        raise DeviceError(
+            f"xcodebuild made no {APP}.app",
+            context=phone.udid,
+            hint=f"Open {folder} in Xcode, choose the phone, and build it there to see why.",
+            reference="sdk-failed",
+        )
+    return app
+
+
+def parse(text: str, runs: int) -> list[tuple[str, Recording, str]]:
+    """Return what each measurement timed, its recording, and the phone's system, from what the app printed.
+
+    Raises ``DeviceError``: "sdk-failed" with the reason that the app gives, "runner-crashed" if it ended before its
+    last line, "runner-garbage" for a line that is not what it prints, and for a measurement that comes twice.
     """
     found: dict[str, tuple[str, Recording, str]] = {}
-    for line in _LINE.findall(text):
-        try:
-            samples = _Samples.model_validate_json(line)
-        except ValidationError as error:
-            first = error.errors()[0]
-            raise garbage(f"{'.'.join(map(str, first['loc'])) or 'SDKGEN-SAMPLES'}: {first['msg']}") from error
+    ends: list[int] = []
+    for kind, line in _LINE.findall(text):
+        if kind == _ERROR:
+            raise DeviceError(
+                f"the SDK failed: {_read(_Error, kind, line).message[:300]}",
+                context="iphone",
+                hint="Open the sample app in Xcode on this phone: it says the same, with what to do about it.",
+                reference="sdk-failed",
+            )
+        if kind == _END:
+            ends.append(_read(_End, kind, line).measurements)
+            continue
+        samples = _read(_Samples, kind, line)
         if samples.what in found:
             raise garbage(f"{samples.what!r} was measured twice")
         if len(samples.milliseconds) != runs:
             raise garbage(f"{len(samples.milliseconds)} samples where {runs} were expected")
         found[samples.what] = (samples.what, _recording(samples), samples.system)
-    if not found:
-        raise garbage("no line begins with SDKGEN-SAMPLES")
+    if not ends:
+        raise DeviceError(
+            f"the app ended after {len(found)} measurements, before its last line",
+            context="iphone",
+            hint="See the crash in Xcode, Window, Devices and Simulators, View Device Logs; keep the app in front.",
+            reference="runner-crashed",
+        )
+    if ends != [len(found)] or not found:
+        raise garbage(f"{len(found)} measurements where {ends} were announced")
     return list(found.values())
 
 
+def _read(form: type[Line], kind: str, line: str) -> Line:
+    try:
+        return form.model_validate_json(line)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise garbage(f"{'.'.join(map(str, first['loc'])) or kind}: {first['msg']}") from error
+
+
 def _session(
-    phone: Phone, sdk: Sdk, backend: Backend, settings: Settings, keeper: Keeper, team: str, at: tuple[str, int]
+    phone: Phone,
+    sdk: Sdk,
+    backend: Backend,
+    settings: Settings,
+    keeper: Keeper,
+    at: tuple[str, int],
+    app: str | SdkgenError,
 ) -> SdkgenError | None:
+    """Start the app with the identifier ``app`` and store what it measured; an error is why there is no app."""
     began = time.monotonic()
     log, error, measured = "", None, []
     try:
-        log = _xcodebuild(phone, sdk, backend, settings, team)
+        if isinstance(app, SdkgenError):
+            raise app
+        asked = {"SDKGEN_BENCHMARK": "1", "SDKGEN_FRAMES": str(settings.runs), "SDKGEN_UNITS": backend}
+        log = devicectl.launch(phone, app, asked, settings.limit_seconds, (_END, _ERROR))
         measured = parse(log, settings.runs)
     except SdkgenError as caught:
         error = caught
@@ -166,7 +271,7 @@ def _session(
                 at[0],
                 at[1],
                 identity=known if known.os or not system else known.model_copy(update={"os": f"iOS {system}"[:200]}),
-                transport="xcodebuild",
+                transport="devicectl",
                 runner=RUNNER,
                 cell=cell,
                 settings=settings,
@@ -175,36 +280,6 @@ def _session(
             )
         )
     return error
-
-
-def _xcodebuild(phone: Phone, sdk: Sdk, backend: Backend, settings: Settings, team: str) -> str:
-    asked = {"TEST_RUNNER_SDKGEN_FRAMES": str(settings.runs), "TEST_RUNNER_SDKGEN_UNITS": backend}
-    try:
-        done = subprocess.run(
-            command(phone, sdk, team),
-            cwd=sdk.folder,
-            env=os.environ | asked,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=BUILD_SECONDS + settings.limit_seconds,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise DeviceError(
-            f"xcodebuild gave no result within {error.timeout:g} s",
-            context=phone.udid,
-            hint="Unlock the phone and keep it unlocked; give it more time with --limit.",
-            reference="runner-hung",
-        ) from error
-    if done.returncode == 0:
-        return done.stdout
-    said = [line for line in (done.stdout + done.stderr).splitlines() if "error:" in line.lower()]
-    last = (said or (done.stderr or done.stdout).strip().splitlines() or ["no message"])[-1]
-    hint = "Unlock the phone, check the cable, and that the development team may sign for it (--team)."
-    if "Logic Testing" in last:
-        hint = "This Xcode runs a package's tests on a phone only inside an app: add the test file to an app's tests."
-    raise DeviceError(f"xcodebuild failed: {last.strip()[:300]}", context=phone.udid, hint=hint, reference="sdk-failed")
 
 
 def _recording(samples: _Samples) -> Recording:
@@ -230,3 +305,28 @@ def _recording(samples: _Samples) -> Recording:
         samples=back_to_back(times),
         end=End(runs=len(times), peak_kib=-1),
     )
+
+
+def _install(phone: Phone, sdk: Sdk, team: str, products: Path) -> str | SdkgenError:
+    """Build and install the app, and return its bundle identifier; or why that cannot be, for the session's record."""
+    try:
+        app = build(phone, sdk, team, products)
+        devicectl.install(phone, app)
+        return _identifier(app)
+    except SdkgenError as error:
+        return error
+
+
+def _identifier(app: Path) -> str:
+    """Return the bundle identifier of a built app. Raises ``DeviceError`` if it has none."""
+    try:
+        with (app / "Info.plist").open("rb") as file:
+            identifier = plistlib.load(file)["CFBundleIdentifier"]
+    except (OSError, plistlib.InvalidFileException, KeyError, ValueError) as error:
+        raise DeviceError(
+            f"{app.name} has no bundle identifier: {error!r}",
+            context=str(app),
+            hint="Build the sample app in Xcode once, to see what is wrong with it.",
+            reference="sdk-failed",
+        ) from error
+    return str(identifier)

@@ -39,7 +39,8 @@ def convert(
 
     The input is an RGB image (Core ML converts any pixel buffer, BGRA included; scale and bias are inside the model),
     or with ``image_input`` off a float32 array (1, 3, H, W) in the model's input range. Outputs are float32 arrays,
-    whatever ``precision`` the arithmetic has. ``weights_bits`` compresses the weights to 8 or 6 bits.
+    whatever ``precision`` the arithmetic has. ``weights_bits`` compresses the weights to 8 or 6 bits; without, kernels
+    that are float16 numbers, as in all released weights, take two bytes each also in "fp32".
 
     Raises ``ConvertError`` if the network cannot be converted, ``OutputError`` if ``target`` cannot be written.
     """
@@ -62,7 +63,7 @@ def convert(
                 outputs=[ct.TensorType(name, dtype=np.float32) for name in names],
                 minimum_deployment_target=ct.target.iOS16,
                 compute_precision=ct.precision.FLOAT16 if precision == "fp16" else ct.precision.FLOAT32,
-                pass_pipeline=pipeline(),
+                pass_pipeline=pipeline(store_halves=precision == "fp32" and weights_bits is None),
                 skip_model_load=True,
             )
         except (RuntimeError, ValueError, NotImplementedError) as error:

@@ -6,14 +6,16 @@ import copy
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from sdkgen.convert.coreml.tools import coremltools
 
 _AFTER = "common::fuse_pad_conv"
 _SPATIAL = 2
 
 
-def pipeline() -> Any:
-    """Return coremltools' default pass pipeline with ``fuse_pad_into_conv`` in it.
+def pipeline(*, store_halves: bool = False) -> Any:
+    """Return coremltools' default pass pipeline with ``fuse_pad_into_conv`` in it, and ``store_halves`` if asked for.
 
     It serves one conversion only: with ``compute_precision`` float32 coremltools removes a pass from the one it gets.
     """
@@ -21,14 +23,19 @@ def pipeline() -> Any:
     _register()
     passes = copy.deepcopy(ct.PassPipeline.DEFAULT)
     passes.insert_pass(passes.passes.index(_AFTER) + 1, "common::fuse_pad_into_conv")
+    if store_halves:
+        # Last: a pass that folds constants would undo it.
+        passes.append_pass("common::store_halves")
     return passes
 
 
 @cache
 def _register() -> None:
-    """Register the pass that makes a convolution pad for itself where zeros were padded to its input before.
+    """Register ``fuse_pad_into_conv`` and ``store_halves``.
 
-    TensorFlow's SAME padding at stride 2 is asymmetric, which torch's convolution cannot say and Core ML's can.
+    The first makes a convolution pad for itself where zeros were padded to its input before: TensorFlow's SAME padding
+    at stride 2 is asymmetric, which torch's convolution cannot say and Core ML's can. The second keeps float32 kernels
+    that are float16 numbers as such in the file; Core ML widens them when it loads the model.
     """
     from coremltools.converters.mil.mil import Builder as mb  # noqa: N813  (the name every MIL source uses)
     from coremltools.converters.mil.mil.passes.graph_pass import AbstractGraphPass
@@ -64,6 +71,35 @@ def _register() -> None:
         def apply(self, prog: Any) -> None:
             for function in prog.functions.values():
                 fuse(function)
+
+    @block_context_manager  # type: ignore[untyped-decorator]
+    def store(block: Any) -> None:
+        kernels = {conv.weight.name: conv.weight for conv in block.operations if conv.op_type == "conv"}
+        for kernel in kernels.values():
+            if kernel.op is None or kernel.op.op_type != "const" or not _is_exact_in_half(kernel.val):
+                continue
+            widened = mb.constexpr_cast(
+                source_val=kernel.val.astype(np.float16), output_dtype="fp32", before_op=kernel.op,
+                name=f"{kernel.name}_widened",
+            )  # fmt: skip
+            block.replace_uses_of_var_after_op(anchor_op=kernel.op, old_var=kernel, new_var=widened, force_replace=True)
+            block.remove_ops([kernel.op])
+
+    @register_pass(namespace="common")
+    class store_halves(AbstractGraphPass):  # type: ignore[misc]  # noqa: N801
+        """Store the kernels of convolutions in half where that loses nothing."""
+
+        def apply(self, prog: Any) -> None:
+            for function in prog.functions.values():
+                store(function)
+
+
+def _is_exact_in_half(value: Any) -> bool:
+    """Tell whether ``value`` is an array of float32 numbers each of which float16 has too."""
+    if not isinstance(value, np.ndarray) or value.dtype != np.float32:
+        return False
+    with np.errstate(over="ignore"):
+        return np.array_equal(value.astype(np.float16).astype(np.float32), value)
 
 
 def _is_zero_spatial_pad(op: Any) -> bool:

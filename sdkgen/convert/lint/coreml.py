@@ -113,6 +113,10 @@ def _judge_function(function: Function) -> GraphVerdict:
 
 def judge(operation: Operation) -> Iterator[Finding]:
     """Yield what keeps a compute unit from taking the operation, or leaves open whether it does."""
+    if operation.is_float32:
+        yield _finding(
+            NEURAL_ENGINE, "float32", "the program declares float32, and the Neural Engine computes in float16"
+        )
     if operation.type.startswith("constexpr_"):
         return  # unpacked when the model is loaded, or by the kernel that reads the weights
     if operation.has_blocks:
@@ -135,10 +139,6 @@ def judge(operation: Operation) -> Iterator[Finding]:
     if any(side is None for shape in operation.shapes for side in shape):
         message = "a result's shape is not fixed: the GPU takes it; the Neural Engine may if the shapes are enumerated"
         yield _finding(NEURAL_ENGINE, "flexible-shape", message, "unknown")
-    if operation.is_float32:
-        yield _finding(
-            NEURAL_ENGINE, "float32", "the program declares float32, and the Neural Engine computes in float16"
-        )
     if operation.type in _RULES:
         yield from _RULES[operation.type](operation)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import platform
-import stat
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -14,11 +13,8 @@ import pytest
 from sdkgen.bench.errors import DeviceError
 from sdkgen.bench.plan import Cell, Settings
 from sdkgen.bench.protocol import Place
-from sdkgen.bench.report.model import build_report
-from sdkgen.bench.results.store import Store
 from sdkgen.bench.runners.sdk import Sdk, check_apk, read_bundle
 from sdkgen.bench.runners.sdk_android import SdkRunner
-from sdkgen.bench.runs import sdk_ios
 from sdkgen.files import sha256_bytes
 from tests.conftest import Run
 
@@ -34,16 +30,6 @@ RESULT = {
     "create_ms": 80.5,
     "first_inference_ms": 9,
     "samples_ns": [1_000_000, 1_200_000, 1_100_000],
-}
-SAMPLES = {
-    "schema": 1,
-    "model": "blazeface-front",
-    "what": "1280x720 420v",
-    "activeComputeUnits": "GPU: as asked for",
-    "system": "Version 18.1 (Build 22B83)",
-    "thermalState": 0,
-    "startMilliseconds": 50,
-    "milliseconds": [1.0, 1.2, 1.1],
 }
 
 
@@ -160,77 +146,6 @@ class TestAndroid:
         with zipfile.ZipFile(apk, "w") as archive:
             archive.writestr("assets/com_example_faces/blazeface-front.tflite", MODEL)
         check_apk(sdk, apk, "phone")
-
-
-class TestIos:
-    """On a stand-in for xcodebuild that is a script on PATH, and for the Mac around it."""
-
-    @pytest.fixture
-    def xcodebuild(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-        program = tmp_path / "bin" / "xcodebuild"
-        program.parent.mkdir()
-        monkeypatch.setenv("PATH", f"{program.parent}:/usr/bin:/bin")
-        monkeypatch.setattr(platform, "system", lambda: "Darwin")
-        return program
-
-    def says(self, program: Path, *lines: str, code: int = 0) -> Path:
-        said = program.parent / "said"
-        said.write_text("".join(f"{line}\n" for line in lines))
-        asked = program.parent / "asked"
-        program.write_text(
-            f'#!/bin/sh\necho "$PWD" "$TEST_RUNNER_SDKGEN_FRAMES" "$TEST_RUNNER_SDKGEN_UNITS" "$@" >>{asked}\n'
-            f"cat {said}\nexit {code}\n"
-        )
-        program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        return asked
-
-    def test_every_measurement_becomes_a_row(self, xcodebuild: Path, sdk: Sdk, tmp_path: Path) -> None:
-        bgra = json.dumps(SAMPLES | {"what": "1280x720 BGRA"})
-        asked = self.says(xcodebuild, "Test Suite …", f"SDKGEN-SAMPLES {json.dumps(SAMPLES)}", f"SDKGEN-SAMPLES {bgra}")
-        store = Store(str(tmp_path / "store"))
-        run_id, problems = sdk_ios.run([sdk_ios.Phone.of("UDID")], sdk, ["gpu"], SETTINGS, store, "TEAM")
-        assert problems == []
-        cells = build_report(store, [run_id]).cells
-        assert [cell.model for cell in cells] == [
-            "SDK blazeface-front, 1280x720 420v",
-            "SDK blazeface-front, 1280x720 BGRA",
-        ]
-        assert [cell.median for cell in cells] == pytest.approx([1.1, 1.1])
-        assert {cell.sessions for cell in cells} == {2}
-        assert {cell.os for cell in cells} == {"iOS Version 18.1 (Build 22B83)"}
-        assert {cell.artifact_sha256 for cell in cells} == {sha256_bytes(MODEL)}
-        first = asked.read_text().splitlines()[0]
-        assert first.startswith(f"{tmp_path} 3 gpu test -scheme Faces -destination platform=iOS,id=UDID")
-        assert "-only-testing:FacesTests/PerformanceTests" in first
-        assert "DEVELOPMENT_TEAM=TEAM" in first
-
-    @pytest.mark.parametrize(
-        ("lines", "code", "reference", "words"),
-        [
-            (["** TEST SUCCEEDED **"], 0, "runner-garbage", "SDKGEN-SAMPLES"),
-            (["SDKGEN-SAMPLES {}"], 0, "runner-garbage", "schema"),
-            ([f"SDKGEN-SAMPLES {json.dumps(SAMPLES)}"] * 2, 0, "runner-garbage", "twice"),
-            ([f"SDKGEN-SAMPLES {json.dumps(SAMPLES | {'milliseconds': [1]})}"], 0, "runner-garbage", "1 samples"),
-            (["error: Signing for Faces requires a development team."], 65, "sdk-failed", "development team"),
-            (["x: error: Logic Testing Unavailable"], 65, "sdk-failed", "Logic Testing"),
-        ],
-    )
-    def test_what_goes_wrong_is_stored_and_told(
-        self, xcodebuild: Path, sdk: Sdk, tmp_path: Path, lines: list[str], code: int, reference: str, words: str
-    ) -> None:
-        self.says(xcodebuild, *lines, code=code)
-        store = Store(str(tmp_path / "store"))
-        phones = [sdk_ios.Phone.of("ONE"), sdk_ios.Phone.of("TWO")]
-        run_id, problems = sdk_ios.run(phones, sdk, ["gpu"], SETTINGS, store, "")
-        assert [(one.device, one.error.reference) for one in problems] == [("ONE", reference), ("TWO", reference)]
-        assert words in problems[0].error.message
-        assert problems[0].error.hint
-        assert [one.status for one in store.sessions([run_id])] == ["failed", "failed"]
-
-    def test_without_xcode_it_says_so(self, xcodebuild: Path) -> None:
-        assert not xcodebuild.exists()
-        with pytest.raises(DeviceError, match="xcodebuild"):
-            sdk_ios.check_host()
 
 
 @pytest.mark.parametrize(("pipeline", "rows"), [("detect", 2), ("track", 4)])

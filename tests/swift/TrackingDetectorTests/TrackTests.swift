@@ -215,6 +215,7 @@ final class TrackTests: XCTestCase {
         await tracker.reset()
         let first = try await tracker.track(pixelBuffer(), timestamp: 1)
         XCTAssertEqual(first.faces.map(\.state), [.detected])
+        XCTAssertEqual(first.faces.map(\.track), [2], "a number is given once")
         XCTAssertNotNil(first.durations)
         try await tracker.update(minimumScore: 0.6)
         let second = try await tracker.track(pixelBuffer(), timestamp: 2)
@@ -222,6 +223,7 @@ final class TrackTests: XCTestCase {
         try await tracker.update(maximumFaces: 2)
         let third = try await tracker.track(pixelBuffer(), timestamp: 3)
         XCTAssertEqual(third.faces.map(\.state), [.detected])
+        XCTAssertEqual(third.faces.map(\.track), [3])
         await expect("invalidConfiguration") { try await tracker.update(maximumFaces: 0) }
         let counters = await tracker.counters
         XCTAssertEqual(counters, FaceTracker.Counters(frames: 4, detectorRuns: 3, droppedFrames: 0))

@@ -1,6 +1,6 @@
 @_exported import CoreMedia
 @_exported import Dispatch
-@_exported import UIKit
+@_exported import QuartzCore
 
 public let kCVPixelBufferPixelFormatTypeKey: CFString = "PixelFormatType"
 
@@ -8,8 +8,26 @@ public struct AVMediaType: Sendable {
     public static let video = AVMediaType()
 }
 
-public struct AVLayerVideoGravity: Sendable {
-    public static let resizeAspectFill = AVLayerVideoGravity()
+public struct AVLayerVideoGravity: Sendable, Hashable {
+    private let name: String
+    public static let resizeAspectFill = AVLayerVideoGravity(name: "resizeAspectFill")
+    public static let resizeAspect = AVLayerVideoGravity(name: "resizeAspect")
+    public static let resize = AVLayerVideoGravity(name: "resize")
+}
+
+// Foundation has these on Apple's platforms.
+public struct NSKeyValueObservingOptions: OptionSet, Sendable {
+    public let rawValue: UInt
+    public init(rawValue: UInt) { self.rawValue = rawValue }
+    public static let new = NSKeyValueObservingOptions(rawValue: 1)
+}
+
+public struct NSKeyValueObservedChange<Value> {
+    public let newValue: Value?
+}
+
+public final class NSKeyValueObservation: NSObject {
+    public func invalidate() {}
 }
 
 open class AVCaptureInput: NSObject {}
@@ -22,6 +40,31 @@ open class AVCaptureDevice: NSObject {
     }
     public enum Position: Sendable {
         case unspecified, back, front
+    }
+
+    /// Changes are reported on the main queue.
+    open class RotationCoordinator: NSObject {
+        public static nonisolated(unsafe) var stubAngle: CGFloat = 0
+        public let stubPreviewLayer: CALayer?
+
+        public init(device: AVCaptureDevice, previewLayer: CALayer?) { stubPreviewLayer = previewLayer }
+
+        open var videoRotationAngleForHorizonLevelCapture: CGFloat { Self.stubAngle }
+
+        public func observe(
+            _ keyPath: KeyPath<RotationCoordinator, CGFloat>, options: NSKeyValueObservingOptions,
+            changeHandler: @escaping @Sendable (RotationCoordinator, NSKeyValueObservedChange<CGFloat>) -> Void
+        ) -> NSKeyValueObservation {
+            Self.stubObserved = { [weak self] angle in
+                guard let self else { return }
+                Self.stubAngle = angle
+                changeHandler(self, NSKeyValueObservedChange(newValue: angle))
+            }
+            return NSKeyValueObservation()
+        }
+
+        /// Turns the device.
+        public static nonisolated(unsafe) var stubObserved: (CGFloat) -> Void = { _ in }
     }
 
     open class func requestAccess(for mediaType: AVMediaType) async -> Bool { false }

@@ -1,5 +1,16 @@
 @_exported import Foundation
 
+// Foundation has these on Apple's platforms.
+extension ProcessInfo {
+    public enum ThermalState: Int, Sendable { case nominal, fair, serious, critical }
+
+    public static nonisolated(unsafe) var stubThermalState = ThermalState.nominal
+    public static nonisolated(unsafe) var stubIsLowPowerModeEnabled = false
+
+    public var thermalState: ThermalState { Self.stubThermalState }
+    public var isLowPowerModeEnabled: Bool { Self.stubIsLowPowerModeEnabled }
+}
+
 public typealias CFString = String
 public typealias CFDictionary = [String: Any]
 public typealias CFTypeRef = AnyObject

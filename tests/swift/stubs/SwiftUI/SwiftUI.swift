@@ -1,4 +1,8 @@
-@_exported import UIKit
+@_exported import CoreGraphics
+
+#if canImport(UIKit)
+    @_exported import UIKit
+#endif
 
 @resultBuilder
 public enum ViewBuilder {
@@ -8,6 +12,12 @@ public enum ViewBuilder {
         TupleView()
     }
     public static func buildOptional<Content: View>(_ content: Content?) -> Content? { content }
+    public static func buildEither<First: View, Second: View>(first: First) -> StubEither<First, Second> {
+        StubEither()
+    }
+    public static func buildEither<First: View, Second: View>(second: Second) -> StubEither<First, Second> {
+        StubEither()
+    }
 }
 
 @MainActor
@@ -35,6 +45,10 @@ public struct TupleView: StubPrimitive {
 }
 
 public struct StubModified: StubPrimitive {}
+
+public struct StubEither<First: View, Second: View>: StubPrimitive {
+    nonisolated init() {}
+}
 
 extension Optional: View where Wrapped: View {
     public var body: Never { fatalError("not stubbed") }
@@ -70,6 +84,8 @@ extension View {
     public func padding(_ length: CGFloat) -> some View { StubModified() }
     public func background<S: ShapeStyle>(_ style: S) -> some View { StubModified() }
     public func ignoresSafeArea() -> some View { StubModified() }
+    public func allowsHitTesting(_ enabled: Bool) -> some View { StubModified() }
+    public func accessibilityHidden(_ hidden: Bool) -> some View { StubModified() }
     public func task(_ action: @escaping @Sendable @MainActor () async -> Void) -> some View { StubModified() }
 }
 
@@ -132,16 +148,18 @@ public struct StateObject<Object: ObservableObject> {
     public init(wrappedValue: @autoclosure @escaping () -> Object) { self.wrappedValue = wrappedValue() }
 }
 
-public struct UIViewRepresentableContext<Representable> {}
+#if canImport(UIKit)
+    public struct UIViewRepresentableContext<Representable> {}
 
-@MainActor
-public protocol UIViewRepresentable: View where Body == Never {
-    associatedtype UIViewType: UIView
-    typealias Context = UIViewRepresentableContext<Self>
-    func makeUIView(context: Context) -> UIViewType
-    func updateUIView(_ view: UIViewType, context: Context)
-}
+    @MainActor
+    public protocol UIViewRepresentable: View where Body == Never {
+        associatedtype UIViewType: UIView
+        typealias Context = UIViewRepresentableContext<Self>
+        func makeUIView(context: Context) -> UIViewType
+        func updateUIView(_ view: UIViewType, context: Context)
+    }
 
-extension UIViewRepresentable {
-    public var body: Never { fatalError("not stubbed") }
-}
+    extension UIViewRepresentable {
+        public var body: Never { fatalError("not stubbed") }
+    }
+#endif

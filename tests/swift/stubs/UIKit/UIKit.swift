@@ -1,5 +1,6 @@
 @_exported import CoreGraphics
 import CoreImage
+@_exported import QuartzCore
 
 open class UIImage: @unchecked Sendable {
     public enum Orientation: Int, Sendable {
@@ -37,7 +38,12 @@ open class UIImage: @unchecked Sendable {
     }
 }
 
-open class CALayer: NSObject {}
+@MainActor
+open class UIApplication: NSObject {
+    public static let shared = UIApplication()
+    open var isIdleTimerDisabled = false
+    public override nonisolated init() {}
+}
 
 @MainActor
 open class UIView: NSObject {

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Tells when the app becomes active: what it may not do in the background, it may do again then.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreML
 
 /// What a detector's model runs on, and why.
@@ -29,6 +31,14 @@ public struct ActiveComputeUnits: Sendable, Hashable {
         let passed = "\(setup) passed the self-test"
         guard !rejections.isEmpty else { return "\(passed), as asked for." }
         return "\(passed); not taken, " + rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
+    }
+
+    /// Returns the same for use until a start on `units` is over.
+    func until(_ units: ComputeUnits) -> ActiveComputeUnits {
+        ActiveComputeUnits(
+            runtime: runtime, units: self.units, precision: precision,
+            allowsLowPrecisionAccumulation: allowsLowPrecisionAccumulation,
+            rejections: rejections + [Rejection(setup: "\(units)", reason: "still starting")])
     }
 
     var setup: String { runtime.nameSetup(units, precision, sumsInHalf: allowsLowPrecisionAccumulation) }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreGraphics
 import CoreVideo
 import Foundation
@@ -6,7 +8,8 @@ extension FaceDetector {
     /// Returns what is found in a stream of frames, frame by frame.
     ///
     /// In the running mode `.liveStream` the newest frame wins: while a frame is being searched, or its result used,
-    /// only the latest of those that arrive is kept; ``FrameDetections/droppedFrames`` counts the others. In the mode
+    /// only the latest of those that arrive is kept; ``FrameDetections/droppedFrames`` counts the others, and those
+    /// beyond the maximum frame rate. In the mode
     /// `.video` every frame is searched, and the sequence is read only as fast as that goes.
     ///
     /// ```swift
@@ -48,9 +51,13 @@ extension FaceDetector {
         public struct Iterator: AsyncIteratorProtocol {
             private let detector: FaceDetector
             private var source: FrameSource<Frames>?
+            private var pacer: FramePacer
+            /// How many frames the pacer has left out.
+            private var leftOut = 0
 
             init(detector: FaceDetector, frames: Frames) {
                 self.detector = detector
+                pacer = FramePacer(maximumFrameRate: detector.configuration.maximumFrameRate)
                 switch detector.configuration.runningMode {
                 case .image: source = nil
                 case .video: source = .all(frames)
@@ -64,13 +71,21 @@ extension FaceDetector {
                     throw FaceDetectorError.wrongRunningMode(
                         detail: "detections(in:) is for the modes .video and .liveStream; this detector's is .image.")
                 }
-                guard let (frame, dropped) = try await source?.next() else { return nil }
+                guard var (frame, dropped) = try await source?.next() else { return nil }
+                if detector.configuration.runningMode == .liveStream {
+                    while !pacer.accepts(frame.timestamp, load: detector.load) {
+                        leftOut += 1
+                        guard let next = try await source?.next() else { return nil }
+                        (frame, dropped) = next
+                    }
+                }
                 let (found, failure) = try await detector.searchInStream(frame)
                 return FrameDetections(
                     faces: found?.faces ?? [],
                     imageSize: found?.imageSize ?? frame.uprightSize(detector.configuration),
                     timestamp: frame.timestamp,
-                    droppedFrames: dropped,
+                    droppedFrames: dropped + leftOut,
+                    detectorRan: found?.detectorRan ?? false,
                     durations: found?.durations,
                     failure: failure
                 )
@@ -87,8 +102,11 @@ public struct FrameDetections: Sendable, Equatable {
     public let imageSize: CGSize
     /// The frame's time in seconds.
     public let timestamp: TimeInterval?
-    /// How many frames were dropped since the stream began, because newer ones came before they could be searched.
+    /// How many frames were dropped since the stream began: newer ones came before they could be searched, or they were
+    /// more than the maximum frame rate.
     public let droppedFrames: Int
+    /// Whether this frame was searched; otherwise the faces are those of the last one that was.
+    public let detectorRan: Bool
     /// How long the frame took; nil if it could not be searched.
     public let durations: FrameDurations?
     /// Why the frame could not be searched; nil if it was.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreGraphics
 import CoreML
 import Foundation
@@ -32,10 +34,13 @@ public actor FaceDetector {
     private nonisolated let executor = QueueExecutor(label: "FaceDetector")
     private nonisolated let currentConfiguration: Shared<Configuration>
     private nonisolated let currentUnits: Shared<ActiveComputeUnits>
-    private let store: ModelStore
+    private nonisolated let store: ModelStore
     private var model: StartedModel?
     private var pipeline: Pipeline?
     private var timestamps = TimestampOrder()
+    private var tracker: DetectionTracker?
+    /// What the last search of a video or live stream found, and how many frames ago.
+    private var latest: (found: Pipeline.Found, age: Int)?
     private var isRestarting = false
     private var observer: ActivationObserver?
 
@@ -71,8 +76,11 @@ public actor FaceDetector {
 
     init(configuration: Configuration, store: ModelStore) async throws {
         try configuration.validate()
-        let model = try await ModelWorker().start { try .detector(store, configuration.computeUnits) }
+        var model = try await ModelWorker().start { try .detector(store, configuration.firstUnits) }
+        let isTemporary = configuration.firstUnits != configuration.computeUnits
+        if isTemporary { model = model.until(configuration.computeUnits) }
         self.store = store
+        tracker = configuration.detectionTracker
         currentConfiguration = Shared(configuration)
         currentUnits = Shared(model.active)
         self.model = model
@@ -81,7 +89,11 @@ public actor FaceDetector {
         observer = ActivationObserver { [weak self] in
             Task { [weak self] in await self?.restart() }
         }
+        if isTemporary { Task { [weak self] in await self?.restart() } }
     }
+
+    /// How much the device has to spare.
+    nonisolated var load: FramePacer.Load { store.device.load() }
 
     /// Forgets what earlier starts on this device have shown, so that the next one tries all units again.
     ///
@@ -133,7 +145,7 @@ public actor FaceDetector {
         let photograph = try read()
         let turn = configuration.frameOrientation(orientation ?? photograph.orientation)
         let faces = try photograph.image.withPixelView(longestSide: Photograph.longestSide) { view in
-            try pipeline.search(view, turn).faces
+            try pipeline.search(view, turn, in: configuration.regionOfInterest).faces
         }
         let size = photograph.size
         let upright = turn.swapsSides ? CGSize(width: size.height, height: size.width) : size
@@ -155,9 +167,13 @@ public actor FaceDetector {
         pipeline?.use(changed.postprocessing)
     }
 
-    /// Forgets the timestamps so far: the next frame may be that of another video.
+    /// Forgets the timestamps and faces so far: the next frame may be that of another video.
+    ///
+    /// Numbers of faces are not used again.
     public func reset() {
         timestamps = TimestampOrder()
+        tracker?.reset()
+        latest = nil
     }
 
     /// Releases the model and all memory.
@@ -188,10 +204,36 @@ public actor FaceDetector {
     /// Searches a frame in any running mode.
     func search(_ frame: VideoFrame) throws -> Pipeline.Found {
         let pipeline = try openPipeline()
-        if configuration.runningMode != .image { try timestamps.accept(frame.timestamp) }
-        return try frame.pixelBuffer.withPixelView { view in
-            try pipeline.search(view, configuration.frameOrientation(frame.orientation))
+        let configuration = configuration
+        guard configuration.runningMode != .image else { return try search(frame, pipeline, configuration) }
+        let seconds = try timestamps.accept(frame.timestamp)
+        if let repeated = repeatLatest(frame, configuration) { return repeated }
+        latest = nil
+        var found = try search(frame, pipeline, configuration)
+        if let faces = tracker?.update(found.faces, seconds: seconds) { found.faces = faces }
+        latest = (found, 0)
+        return found
+    }
+
+    private func search(
+        _ frame: VideoFrame, _ pipeline: Pipeline, _ configuration: Configuration
+    ) throws -> Pipeline.Found {
+        try frame.pixelBuffer.withPixelView { view in
+            try pipeline.search(
+                view, configuration.frameOrientation(frame.orientation), in: configuration.regionOfInterest)
         }
+    }
+
+    /// Returns what the last search found if this frame is not to be searched.
+    private func repeatLatest(_ frame: VideoFrame, _ configuration: Configuration) -> Pipeline.Found? {
+        guard let latest, latest.age + 1 < configuration.detectionInterval,
+            frame.uprightSize(configuration) == latest.found.imageSize
+        else { return nil }
+        self.latest?.age += 1
+        var found = latest.found
+        found.detectorRan = false
+        found.durations = FrameDurations(preprocess: .zero, inference: .zero, postprocess: .zero, endToEnd: .zero)
+        return found
     }
 
     private func openPipeline() throws -> Pipeline {

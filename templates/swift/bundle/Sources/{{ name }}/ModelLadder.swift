@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreML
 import Foundation
 
@@ -7,12 +9,21 @@ import Foundation
 /// to the detector's actor.
 struct StartedModel: @unchecked Sendable {
     let runner: any ModelRunner
-    let active: ActiveComputeUnits
-    /// Whether faster units failed to run the model, as the GPU does while the app is in the background.
-    let isProvisional: Bool
+    private(set) var active: ActiveComputeUnits
+    /// Whether other units are to be tried later: those that failed to run the model, as the GPU does while the app is in the
+    /// background, or those whose start takes longer.
+    private(set) var isProvisional: Bool
 
     /// Whether another start may find better units.
     var mayImprove: Bool { isProvisional || runner.hasFailed }
+
+    /// Returns the model, for use until it is started on the units asked for.
+    func until(_ units: ComputeUnits) -> StartedModel {
+        var model = self
+        model.isProvisional = true
+        model.active = active.until(units)
+        return model
+    }
 }
 
 /// Finds the units that run the model fastest and give right results.
@@ -45,8 +56,8 @@ struct ModelLadder: Sendable {
         }
     }
 
-    /// What one walk down the ladder has come to.
-    private struct Walk {
+    /// What the attempts of one start have come to.
+    private struct AttemptLog {
         var rejections: [ActiveComputeUnits.Rejection] = []
         var hasRun = false
         var hasFailedToRun = false
@@ -76,23 +87,23 @@ struct ModelLadder: Sendable {
     ///   on none, and at once if a resource is missing or not the one this package was generated with.
     func start(on worker: isolated ModelWorker) async throws -> StartedModel {
         if let kept = store.journal.outcome(outcomeKey), let rung = rungs.first(where: { $0.setup == kept.setup }) {
-            var walk = Walk()
-            if let runner = try await attempt(rung, &walk, on: worker) {
+            var log = AttemptLog()
+            if let runner = try await attempt(rung, &log, on: worker) {
                 let rejections = kept.rejections.map {
                     ActiveComputeUnits.Rejection(setup: $0.setup, reason: $0.reason)
                 }
                 return started(runner, rung, rejections, isProvisional: false)
             }
-            if !walk.hasFailedToRun { store.journal.keep(nil, outcomeKey) }
+            if !log.hasFailedToRun { store.journal.keep(nil, outcomeKey) }
         }
         return try await search(on: worker)
     }
 
     private func search(on worker: isolated ModelWorker) async throws -> StartedModel {
-        var walk = Walk()
+        var log = AttemptLog()
         var passed: [(rung: Rung, runner: any ModelRunner)] = []
         for rung in rungs where !passed.contains(where: { $0.rung.units == rung.units }) {
-            guard let runner = try await attempt(rung, &walk, on: worker) else { continue }
+            guard let runner = try await attempt(rung, &log, on: worker) else { continue }
             passed.append((rung, runner))
             if requested != .automatic { break }
         }
@@ -101,23 +112,23 @@ struct ModelLadder: Sendable {
                 throw FaceDetectorError.resourceDamaged(
                     name: model.resources[0].name, detail: "this system has no runtime for it.")
             }
-            let detail = walk.rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
-            if walk.hasRun { throw FaceDetectorError.selfTestFailed(detail: detail) }
+            let detail = log.rejections.map { "\($0.setup): \($0.reason)" }.joined(separator: "; ")
+            if log.hasRun { throw FaceDetectorError.selfTestFailed(detail: detail) }
             throw FaceDetectorError.resourceDamaged(name: model.resources[0].name, detail: detail)
         }
-        let best = fastest(of: passed, &walk)
-        if !walk.hasFailedToRun {
-            let rejections = walk.rejections.map {
+        let best = fastest(of: passed, &log)
+        if !log.hasFailedToRun {
+            let rejections = log.rejections.map {
                 StartJournal.Outcome.Rejection(setup: $0.setup, reason: $0.reason)
             }
             store.journal.keep(.init(setup: best.rung.setup, rejections: rejections), outcomeKey)
         }
-        return started(best.runner, best.rung, walk.rejections, isProvisional: walk.hasFailedToRun)
+        return started(best.runner, best.rung, log.rejections, isProvisional: log.hasFailedToRun)
     }
 
     /// Returns the model on a rung if it gives right results there, else nil, having noted why not.
     private func attempt(
-        _ rung: Rung, _ walk: inout Walk, on worker: isolated ModelWorker
+        _ rung: Rung, _ log: inout AttemptLog, on worker: isolated ModelWorker
     ) async throws -> (any ModelRunner)? {
         let journal = store.journal
         let key = "\(modelKey) \(rung.place)"
@@ -125,7 +136,7 @@ struct ModelLadder: Sendable {
         // What the last runtime does on the CPU is the last resort, whatever happened there.
         let isWatched = rung.units != .cpuOnly || hasOtherRuntime
         if isWatched, journal.deaths(key) >= StartJournal.deathsAllowed {
-            walk.reject(rung, "the app ended \(StartJournal.deathsAllowed) times in a row while this was tried")
+            log.reject(rung, "the app ended \(StartJournal.deathsAllowed) times in a row while this was tried")
             return nil
         }
         if isWatched { journal.begin(key) }
@@ -134,20 +145,20 @@ struct ModelLadder: Sendable {
             let runner = try await store.makeRunner(rung, of: model, on: worker)
             try runner.writeInput { goldenInput.picture.write(into: $0, bytesPerRow: $1) }
             try runner.runFirst()
-            walk.hasRun = true
+            log.hasRun = true
             let outcome = goldenInput.compare(runner.outputs)
             if outcome.hasPassed { return runner }
-            walk.reject(rung, "wrong results, \(outcome.summary)")
+            log.reject(rung, "wrong results, \(outcome.summary)")
         } catch let error as FaceDetectorError where error.mayDependOnRung(hasOtherRuntime: hasOtherRuntime) {
-            if case .predictionFailed = error, isWatched { walk.hasFailedToRun = true }
-            walk.reject(rung, error.localizedDescription)
+            if case .predictionFailed = error, isWatched { log.hasFailedToRun = true }
+            log.reject(rung, error.localizedDescription)
         }
         return nil
     }
 
     /// Returns what runs the golden input fastest, and notes how long the others took.
     private func fastest(
-        of passed: [(rung: Rung, runner: any ModelRunner)], _ walk: inout Walk
+        of passed: [(rung: Rung, runner: any ModelRunner)], _ log: inout AttemptLog
     ) -> (rung: Rung, runner: any ModelRunner) {
         guard passed.count > 1 else { return passed[0] }
         var times = Array(repeating: [Double](), count: passed.count)
@@ -163,7 +174,7 @@ struct ModelLadder: Sendable {
         let best = medians.indices.min { medians[$0] < medians[$1] }!
         func text(_ seconds: Double) -> String { String(format: "%.2f ms", seconds * 1e3) }
         for index in passed.indices where index != best {
-            walk.reject(
+            log.reject(
                 passed[index].rung,
                 medians[index].isFinite
                     ? "slower, \(text(medians[index])) a run for \(text(medians[best]))" : "it failed to run again")
@@ -217,5 +228,14 @@ extension SelfTestOutcome {
     /// How far off the results were, for people.
     fileprivate var summary: String {
         "logits off by up to \(logitDifference), coordinates by up to \(coordinateDifference * 100) % of the input"
+    }
+}
+
+extension FaceDetector {
+    /// Returns the picture of the golden input, which holds a face.
+    ///
+    /// - Throws: `FaceDetectorError.resourceMissing` or `.resourceDamaged`.
+    package static func goldenPicture() throws -> GoldenPicture {
+        try SelfTest(ModelStore.shipped.data(SelfTest.fileName), specification: .shipped).picture
     }
 }

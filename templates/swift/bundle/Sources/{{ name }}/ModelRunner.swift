@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Runs a model, from memory that its input is written to, into memory that its outputs are read from.
 ///
 /// Both are allocated once.

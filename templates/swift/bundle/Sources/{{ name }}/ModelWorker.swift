@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Dispatch
 
 /// Runs an actor's work on a queue of its own: a model's run blocks its thread, and Swift's own threads are as few as

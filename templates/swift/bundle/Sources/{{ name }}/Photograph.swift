@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreGraphics
 import CoreImage
 import Foundation
@@ -11,7 +13,7 @@ struct Photograph {
     /// The size of the whole photograph in pixels, as stored.
     let size: CGSize
 
-    /// So many pixels a side show the model all that it can see; what is more is memory.
+    /// So many pixels a side show the detector all that it can see; what is more is memory.
     static let longestSide = 4 * max(ModelSpecification.shipped.input.width, ModelSpecification.shipped.input.height)
 
     init(_ image: CGImage) {
@@ -23,11 +25,11 @@ struct Photograph {
     /// Decodes a file's or data's first picture at a small size, which for JPEG and HEIC is also quicker.
     ///
     /// - Throws: `FaceDetectorError.imageUnreadable`.
-    init(_ source: CGImageSource?) throws {
+    init(_ source: CGImageSource?, longestSide: Int = Self.longestSide) throws {
         let index = source.map(CGImageSourceGetPrimaryImageIndex) ?? 0
         let thumbnail: [CFString: Any] = [
             kCGImageSourceCreateThumbnailFromImageAlways: true,
-            kCGImageSourceThumbnailMaxPixelSize: Self.longestSide,
+            kCGImageSourceThumbnailMaxPixelSize: longestSide,
             // Turned by the sampler, in the same pass in which it scales.
             kCGImageSourceCreateThumbnailWithTransform: false,
             kCGImageSourceShouldCacheImmediately: true,
@@ -47,14 +49,14 @@ struct Photograph {
     /// Renders an image of Core Image's at a small size.
     ///
     /// - Throws: `FaceDetectorError.invalidImageSize` if it is empty or without end, `.imageUnreadable` if it cannot be drawn.
-    init(_ image: CIImage) throws {
+    init(_ image: CIImage, longestSide: Int = Self.longestSide) throws {
         let extent = image.extent
         let sides = 1...CGFloat(PixelView.maximumSide)
         guard sides.contains(extent.width), sides.contains(extent.height) else {
             throw FaceDetectorError.invalidImageSize(
                 width: Int(clamping: extent.width), height: Int(clamping: extent.height))
         }
-        let scale = min(1, CGFloat(Self.longestSide) / max(extent.width, extent.height))
+        let scale = min(1, CGFloat(longestSide) / max(extent.width, extent.height))
         let small = image.transformed(by: CGAffineTransform(a: scale, b: 0, c: 0, d: scale, tx: 0, ty: 0))
         guard let drawn = CIContext().createCGImage(small, from: small.extent.integral) else {
             throw FaceDetectorError.imageUnreadable

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreGraphics
 import CoreVideo
 import os
@@ -12,6 +14,8 @@ final class Pipeline {
         /// The picture's size once upright.
         let imageSize: CGSize
         var durations: FrameDurations
+        /// Whether the model ran; otherwise the faces are those of an earlier frame.
+        var detectorRan = true
     }
 
     private let runner: any ModelRunner
@@ -36,8 +40,18 @@ final class Pipeline {
         postprocessor = Postprocessor(ModelSpecification.shipped, outputs: runner.outputs, options: options)
     }
 
-    /// Returns the faces in a picture.
-    func search(_ picture: PixelView, _ orientation: FrameOrientation) throws -> Found {
+    /// Returns the faces in a picture, or in a region of it, which is relative to the upright picture.
+    func search(_ picture: PixelView, _ orientation: FrameOrientation, in region: CGRect?) throws -> Found {
+        guard let region else { return try search(picture, orientation) }
+        let (view, part) = try picture.cropped(to: region, orientation)
+        let found = try search(view, orientation)
+        let size = picture.uprightSize(orientation)
+        let whole = CGSize(width: size.width, height: size.height)
+        return Found(
+            faces: found.faces.map { $0.placed(in: part, of: whole) }, imageSize: whole, durations: found.durations)
+    }
+
+    private func search(_ picture: PixelView, _ orientation: FrameOrientation) throws -> Found {
         let begin = ContinuousClock.now
         let letterbox = try signposter.withIntervalSignpost("preprocess") {
             try runner.writeInput { sampler.sample(picture, orientation, into: $0, bytesPerRow: $1) }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The mean of four neighbouring texels, weighted with integers.
 ///
 /// Weights have 11 bits an axis: their product times a byte fits 31 bits, so that one 64-bit multiplication serves two

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// The anchors that see a face, decoded: memory for all anchors, allocated once.

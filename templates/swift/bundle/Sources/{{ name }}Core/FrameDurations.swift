@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How long the parts of a frame took.
 public struct FrameDurations: Sendable, Hashable {
     /// Turning, scaling and converting the pixels.

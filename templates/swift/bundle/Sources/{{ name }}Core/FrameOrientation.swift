@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How the pixels of a buffer have to be turned to be upright: clockwise by `rotation`, then flipped left-right if
 /// `mirrored`.
 package struct FrameOrientation: Sendable, Hashable {

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// A rectangle turned about its centre, in pixels of the upright image.
-public struct RotatedRect: Sendable, Equatable {
+public struct RotatedRect: Sendable, Hashable, Codable {
     /// The centre.
     public let center: CGPoint
     /// The width and height before the turn.
@@ -16,6 +18,12 @@ public struct RotatedRect: Sendable, Equatable {
         self.rotationDegrees = rotationDegrees
     }
 
+    /// Hashes all numbers.
+    public func hash(into hasher: inout Hasher) {
+        for number in [center.x, center.y, size.width, size.height] { hasher.combine(number) }
+        hasher.combine(rotationDegrees)
+    }
+
     /// The corners, clockwise, beginning with what was the upper left one before the turn.
     public var corners: [CGPoint] {
         let unit = CropTransform(from: CGSize(width: 1, height: 1), to: self)
@@ -24,7 +32,7 @@ public struct RotatedRect: Sendable, Equatable {
 }
 
 /// An affine map: x' = a·x + c·y + tx, y' = b·x + d·y + ty, as in Core Graphics.
-public struct CropTransform: Sendable, Hashable {
+public struct CropTransform: Sendable, Hashable, Codable {
     /// The share of x in x'.
     public let a: Double
     /// The share of x in y'.

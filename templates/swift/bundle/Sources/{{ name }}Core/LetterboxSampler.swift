@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Turns, mirrors, letterboxes and scales a picture into the model's input in one pass.
 ///
 /// Where the picture is reduced enough, and `sampling` asks for it, an input pixel is the mean of all texels in its area.

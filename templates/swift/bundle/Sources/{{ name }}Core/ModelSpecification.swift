@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What it takes to load and run a converted model, whatever it finds.
 package protocol ConvertedModel: Sendable {
     var name: String { get }

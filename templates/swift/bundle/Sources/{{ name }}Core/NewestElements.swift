@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// The elements of a sequence, without those that a slow consumer has no time for: the newest wins.
 ///
 /// The base sequence is read as fast as it delivers, whatever the consumer does, so a camera never waits and never

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// A look at the pixels of a locked buffer, checked so that sampling it cannot read beyond its memory.
 ///
 /// Not to be kept: it is valid as long as the memory it points to.

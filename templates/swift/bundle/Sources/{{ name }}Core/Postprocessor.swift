@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Turns the model's raw outputs into faces: decoding, and blending of boxes that overlap.

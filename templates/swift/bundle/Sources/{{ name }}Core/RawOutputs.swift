@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Memory for the model's outputs, allocated once and written by every run.
 package final class RawOutputs {
     /// One output: `values` holds the product of `shape` floats in row-major order.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Holds frames to rising timestamps.
 package struct TimestampOrder: Sendable {
     private var previous: Double?

@@ -1,3 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import CoreGraphics
 import ImageIO
 
 extension FaceTracker {
@@ -40,6 +43,21 @@ extension FaceTracker {
         /// How the pixels of frames are turned, for frames that do not say so themselves.
         public var orientation: CGImagePropertyOrientation
 
+        /// The part of upright frames in which the detector looks for faces; see
+        /// ``FaceDetector/Configuration/regionOfInterest``. Faces are followed beyond it.
+        public var regionOfInterest: CGRect?
+
+        /// While fewer faces are followed than asked for, the detector looks for others in one of so many frames; at once
+        /// where none is followed. 1, the default, looks in all.
+        public var detectionInterval: Int
+
+        /// So many frames a second of a live stream are looked at at most; see
+        /// ``FaceDetector/Configuration/maximumFrameRate``.
+        public var maximumFrameRate: Double?
+
+        /// Whether the tracker starts on the CPU, and changes over to the units asked for when these are ready.
+        public var startsOnCPU: Bool
+
         /// Makes a configuration; the thresholds default to the model's own.
         public init(
             runningMode: RunningMode = .video,
@@ -50,7 +68,11 @@ extension FaceTracker {
             blendingIoU: Float = FaceDetector.Configuration.defaultBlendingIoU,
             sampling: Sampling = .area,
             isMirrored: Bool = false,
-            orientation: CGImagePropertyOrientation = .up
+            orientation: CGImagePropertyOrientation = .up,
+            regionOfInterest: CGRect? = nil,
+            detectionInterval: Int = 1,
+            maximumFrameRate: Double? = nil,
+            startsOnCPU: Bool = false
         ) {
             self.runningMode = runningMode
             self.maximumFaces = maximumFaces
@@ -61,6 +83,18 @@ extension FaceTracker {
             self.sampling = sampling
             self.isMirrored = isMirrored
             self.orientation = orientation
+            self.regionOfInterest = regionOfInterest
+            self.detectionInterval = detectionInterval
+            self.maximumFrameRate = maximumFrameRate
+            self.startsOnCPU = startsOnCPU
+        }
+
+        /// Hashes what most configurations differ in.
+        public func hash(into hasher: inout Hasher) {
+            hasher.combine(runningMode)
+            hasher.combine(maximumFaces)
+            hasher.combine(computeUnits)
+            hasher.combine(minimumScore)
         }
 
         /// What of this concerns the detector, which finds all faces: the tracker picks those that are new.
@@ -71,7 +105,11 @@ extension FaceTracker {
                 blendingIoU: blendingIoU,
                 sampling: sampling,
                 isMirrored: isMirrored,
-                orientation: orientation
+                orientation: orientation,
+                regionOfInterest: regionOfInterest,
+                detectionInterval: detectionInterval,
+                maximumFrameRate: maximumFrameRate,
+                startsOnCPU: startsOnCPU
             )
         }
 

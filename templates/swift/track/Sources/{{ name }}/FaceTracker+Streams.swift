@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 extension FaceTracker {
     /// Returns what is found in a stream of frames, frame by frame.
     ///
@@ -12,7 +14,7 @@ extension FaceTracker {
     /// ```
     ///
     /// A frame that cannot be looked at has no faces and says why in `TrackedFrame.failure`; the tracks stay as they were.
-    /// After a timestamp that goes back the tracker begins anew: all tracks are lost, and numbered from 1 again.
+    /// After a timestamp that goes back the tracker begins anew: all tracks are lost.
     ///
     /// The loop ends with the frames. It throws `FaceDetectorError.closed` after ``FaceTracker/close()``, and whatever
     /// `frames` throws.
@@ -44,10 +46,13 @@ extension FaceTracker {
         public struct Iterator: AsyncIteratorProtocol {
             private let tracker: FaceTracker
             private var source: FrameSource<Frames>
+            private var pacer: FramePacer
             private var dropped = 0
+            private var leftOut = 0
 
             init(tracker: FaceTracker, frames: Frames) {
                 self.tracker = tracker
+                pacer = FramePacer(maximumFrameRate: tracker.configuration.maximumFrameRate)
                 switch tracker.configuration.runningMode {
                 case .video: source = .all(frames)
                 case .liveStream: source = .newest(frames)
@@ -56,9 +61,17 @@ extension FaceTracker {
 
             /// Returns what is found in the next frame, nil after the last.
             public mutating func next() async throws -> TrackedFrame? {
-                guard let (frame, droppedSoFar) = try await source.next() else { return nil }
-                defer { dropped = droppedSoFar }
-                return try await tracker.followInStream(frame, dropped: droppedSoFar - dropped)
+                guard var (frame, droppedSoFar) = try await source.next() else { return nil }
+                if tracker.configuration.runningMode == .liveStream {
+                    while !pacer.accepts(frame.timestamp, load: tracker.load) {
+                        leftOut += 1
+                        guard let next = try await source.next() else { return nil }
+                        (frame, droppedSoFar) = next
+                    }
+                }
+                let total = droppedSoFar + leftOut
+                defer { dropped = total }
+                return try await tracker.followInStream(frame, dropped: total - dropped)
             }
         }
     }

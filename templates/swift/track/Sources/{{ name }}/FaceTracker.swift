@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreMedia
 import CoreVideo
 import Foundation
@@ -27,7 +29,8 @@ public actor FaceTracker {
         public let frames: Int
         /// In how many of them the detector ran.
         public let detectorRuns: Int
-        /// How many frames of live streams were dropped, because newer ones came before they could be looked at.
+        /// How many frames of live streams were dropped, because newer ones came before they could be looked at,
+        /// or because they were more than the maximum frame rate.
         public let droppedFrames: Int
     }
 
@@ -51,8 +54,12 @@ public actor FaceTracker {
 
         func makePipeline(_ configuration: Configuration) -> TrackingPipeline {
             TrackingPipeline(
-                detector: detector.runner, landmarker: landmarker.runner, configuration.detector.postprocessing,
-                configuration.sampling)
+                detector: detector.runner, landmarker: landmarker.runner, configuration.detector)
+        }
+
+        /// Returns the models, for use until they are started on the units asked for.
+        func until(_ units: ComputeUnits) -> Models {
+            Models(detector: detector.until(units), landmarker: landmarker.until(units))
         }
     }
 
@@ -64,7 +71,7 @@ public actor FaceTracker {
     private nonisolated let executor = QueueExecutor(label: "FaceTracker")
     private nonisolated let currentConfiguration: Shared<Configuration>
     private nonisolated let currentUnits: Shared<Units>
-    private let store: ModelStore
+    private nonisolated let store: ModelStore
     private var models: Models?
     private var pipeline: TrackingPipeline?
     private var tracker: Tracker
@@ -106,10 +113,12 @@ public actor FaceTracker {
 
     init(configuration: Configuration, store: ModelStore) async throws {
         try configuration.validate()
-        let units = configuration.computeUnits
+        let units = configuration.detector.firstUnits
+        let isTemporary = units != configuration.computeUnits
         async let detector = ModelWorker().start { try .detector(store, units) }
         async let landmarker = ModelWorker().start { try .landmarker(store, units) }
-        let models = try await Models(detector: detector, landmarker: landmarker)
+        var models = try await Models(detector: detector, landmarker: landmarker)
+        if isTemporary { models = models.until(configuration.computeUnits) }
         self.store = store
         self.models = models
         currentConfiguration = Shared(configuration)
@@ -119,7 +128,11 @@ public actor FaceTracker {
         observer = ActivationObserver { [weak self] in
             Task { [weak self] in await self?.restart() }
         }
+        if isTemporary { Task { [weak self] in await self?.restart() } }
     }
+
+    /// How much the device has to spare.
+    nonisolated var load: FramePacer.Load { store.device.load() }
 
     /// What the tracker has done so far.
     public var counters: Counters {
@@ -190,10 +203,10 @@ public actor FaceTracker {
 
     /// Forgets all tracks and timestamps: the next frame may be that of another video.
     ///
-    /// Tracks are numbered from 1 again; ``counters`` go on.
+    /// Numbers of tracks are not used again, and ``counters`` go on.
     public func reset() {
         before = counters
-        tracker = Tracker(configuration)
+        tracker = Tracker(configuration, firstNumber: tracker.nextNumber)
         tracks.removeAll(keepingCapacity: true)
     }
 
@@ -267,8 +280,27 @@ public actor FaceTracker {
     }
 }
 
+extension FaceTracker {
+    /// Returns the faces of a single picture with their landmarks; what is followed stays as it is.
+    func findLandmarks(_ view: PixelView, _ turn: FrameOrientation) throws -> [Face] {
+        guard let pipeline else { throw FaceDetectorError.closed }
+        var configuration = configuration
+        configuration.smoothing = nil
+        // The first frame of a video of its own.
+        var still = Tracker(configuration)
+        let size = view.uprightSize(turn)
+        return try still.update(
+            width: size.width, height: size.height, seconds: 0,
+            detect: { try pipeline.detect(view, turn) },
+            findLandmarks: { try pipeline.findLandmarks(view, turn, $0) }
+        ).faces.map(\.face)
+    }
+}
+
 extension Tracker {
-    fileprivate init(_ configuration: FaceTracker.Configuration) {
-        self.init(.shipped, maximumFaces: configuration.maximumFaces, smoothing: configuration.smoothing)
+    fileprivate init(_ configuration: FaceTracker.Configuration, firstNumber: Int = 1) {
+        self.init(
+            .shipped, maximumFaces: configuration.maximumFaces, smoothing: configuration.smoothing,
+            detectionInterval: configuration.detectionInterval, firstNumber: firstNumber)
     }
 }

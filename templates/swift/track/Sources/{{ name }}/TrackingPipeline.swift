@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreML
 import CoreVideo
 import os
@@ -10,6 +12,7 @@ final class TrackingPipeline {
     private let landmarker: any ModelRunner
     private let sampler: CropSampler
     private let decoder: LandmarkDecoder
+    private let region: CGRect?
     private let signposter = OSSignposter(subsystem: LandmarkSpecification.shipped.name, category: "FaceTracker")
 
     /// How long the parts of the frame took so far.
@@ -18,12 +21,12 @@ final class TrackingPipeline {
     private static let noDurations = FrameDurations(
         preprocess: .zero, inference: .zero, postprocess: .zero, endToEnd: .zero)
 
-    init(
-        detector: any ModelRunner, landmarker: any ModelRunner, _ options: Postprocessor.Options,
-        _ sampling: Sampling
-    ) {
+    /// - Parameter configuration: The detector's.
+    init(detector: any ModelRunner, landmarker: any ModelRunner, _ configuration: FaceDetector.Configuration) {
+        let sampling = configuration.sampling
         self.detector = Pipeline(
-            runner: detector, options: options, sampling: sampling, inferenceName: "detect")
+            runner: detector, options: configuration.postprocessing, sampling: sampling, inferenceName: "detect")
+        region = configuration.regionOfInterest
         self.landmarker = landmarker
         sampler = CropSampler(input: LandmarkSpecification.shipped.input, sampling: sampling)
         decoder = LandmarkDecoder(.shipped, outputs: landmarker.outputs)
@@ -37,7 +40,7 @@ final class TrackingPipeline {
 
     /// Returns the faces in a picture, best first.
     func detect(_ picture: PixelView, _ orientation: FrameOrientation) throws -> [Face] {
-        let found = try detector.search(picture, orientation)
+        let found = try detector.search(picture, orientation, in: region)
         add(found.durations.preprocess, found.durations.inference, found.durations.postprocess)
         return found.faces
     }

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Turns, mirrors, cuts out and scales a region of a picture into a model's input in one pass.

@@ -1,7 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// One of a face's landmarks.
-public struct FaceLandmark: Sendable, Hashable {
+public struct FaceLandmark: Sendable, Hashable, Codable {
     /// To the right.
     public let x: CGFloat
     /// Downwards.
@@ -23,7 +25,7 @@ public struct FaceLandmark: Sendable, Hashable {
 /// The landmarks of a face, by the number that each has in MediaPipe's face mesh.
 ///
 /// Empty for a face that no landmark model has looked at.
-public struct FaceLandmarks: RandomAccessCollection, Sendable, Equatable {
+public struct FaceLandmarks: RandomAccessCollection, Sendable, Hashable, Codable {
     /// In pixels.
     let points: [SIMD3<Float>]
     private let scale: SIMD3<Float>

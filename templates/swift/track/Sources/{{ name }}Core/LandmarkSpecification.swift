@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Everything that describes the landmark model, so that no other file holds a number of it.
 package struct LandmarkSpecification: ConvertedModel {
     /// The square region around a face's landmarks: two of them are turned level.
@@ -6,6 +8,12 @@ package struct LandmarkSpecification: ConvertedModel {
         package let toPoint: Int
         /// The side, in multiples of the longer side of the landmarks' box.
         package let scale: Double
+    }
+
+    /// A line between two landmarks.
+    package struct Line: Sendable {
+        package let fromPoint: Int
+        package let toPoint: Int
     }
 
     package let name: String
@@ -22,6 +30,8 @@ package struct LandmarkSpecification: ConvertedModel {
     /// How many detected faces a frame are tried beyond the free places, where some prove to be none.
     package let extraCandidates: Int
     package let region: Region
+    /// From the forehead to the chin.
+    package let midline: Line
     /// The landmarks whose mean each of the detector's keypoints is.
     package let keypoints: [[Int]]
     package let resources: [ModelSpecification.Resource]

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// Places where the detector sees a face and the landmark model does not: they wait behind the others.
 struct Refusals: Sendable {
     let associationIoU: Double

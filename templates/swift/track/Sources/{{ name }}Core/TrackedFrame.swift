@@ -1,16 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// A face in one frame of a video.
-public struct TrackedFace: Sendable, Equatable {
+public struct TrackedFace: Sendable, Hashable, Codable {
     /// How a face came to be in a frame.
-    public enum State: String, Sendable, Hashable {
+    public enum State: String, Sendable, Hashable, Codable {
         /// The detector found it in this frame.
         case detected
         /// It was followed from the frame before.
         case tracked
     }
 
-    /// A number that stays the same while the face stays in sight, and is not given again until the tracker is reset.
+    /// A number that stays the same while the face stays in sight, and is not given again, also after a reset.
     /// Where faces hide each other it can pass to another person's.
     public let track: Int
     /// How many frames the track has lasted; 1 in its first.

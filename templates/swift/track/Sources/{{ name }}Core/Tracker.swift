@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Follows faces from frame to frame, and says when the detector has to look for more of them.
@@ -30,9 +32,13 @@ package struct Tracker: Sendable {
     private let specification: LandmarkSpecification
     private let maximumFaces: Int
     private let smoothing: Smoothing?
+    private let detectionInterval: Int
+    /// How many frames there were since the detector ran.
+    private var framesSinceDetection = 0
     private var timestamps = TimestampOrder()
     private var tracks: [Track] = []
-    private var nextNumber = 1
+    /// The number of the next track.
+    package private(set) var nextNumber: Int
     private var imageSize: (width: Int, height: Int)?
     private var candidates: [Track] = []
     private var refusals: Refusals
@@ -48,7 +54,14 @@ package struct Tracker: Sendable {
     /// - Parameters:
     ///   - maximumFaces: How many faces to follow, above 0.
     ///   - smoothing: How landmarks are smoothed; nil leaves them as they are.
-    package init(_ specification: LandmarkSpecification, maximumFaces: Int, smoothing: Smoothing?) {
+    ///   - detectionInterval: In one of so many frames the detector looks for more faces, where some are followed.
+    ///   - firstNumber: The number of the first track.
+    package init(
+        _ specification: LandmarkSpecification, maximumFaces: Int, smoothing: Smoothing?, detectionInterval: Int = 1,
+        firstNumber: Int = 1
+    ) {
+        nextNumber = firstNumber
+        self.detectionInterval = detectionInterval
         self.specification = specification
         self.maximumFaces = maximumFaces
         self.smoothing = smoothing
@@ -82,13 +95,15 @@ package struct Tracker: Sendable {
             for track in tracks { lost.append(track.number) }
         }
         let free = maximumFaces - followed.count
-        let detectorRan = free > 0
+        framesSinceDetection += 1
+        let detectorRan = free > 0 && (followed.isEmpty || framesSinceDetection >= detectionInterval)
         if detectorRan {
             detectorRuns += 1
             addCandidates(from: try detect(), besides: followed, isNewSize: isNewSize)
+            framesSinceDetection = 0
         }
         lost += try follow(followed, width: width, height: height, seconds: seconds, findLandmarks)
-        let refused = try beginTracks(free, width: width, height: height, findLandmarks)
+        let refused = try beginTracks(detectorRan ? free : 0, width: width, height: height, findLandmarks)
         if isNewSize { refusals.clear() }
         if detectorRan {
             refusals.update(refused: refused.regions, untried: candidates[refused.tried...].map(\.region))

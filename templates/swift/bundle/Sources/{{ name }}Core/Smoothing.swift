@@ -1,12 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
-/// How landmarks are smoothed: the parameters of a one-euro filter, steady where a face rests, quick where it moves.
+/// How a face's points are smoothed from frame to frame: the parameters of a one-euro filter, steady where a face rests, quick where it moves.
 ///
 /// Speeds are measured in face sizes a second, so that the parameters hold for near and far faces. See G. Casiez,
 /// N. Roussel, D. Vogel: "1 € Filter: A Simple Speed-based Low-pass Filter for Noisy Input in Interactive Systems",
 /// CHI 2012.
-public struct Smoothing: Sendable, Hashable {
-    /// The largest value of a parameter: beyond it landmarks are as good as not smoothed.
+public struct Smoothing: Sendable, Hashable, Codable {
+    /// The largest value of a parameter: beyond it points are as good as not smoothed.
     private static let most = 1e6
 
     /// The cutoff at rest, in hertz, up to 1e6: lower is steadier.

@@ -1,8 +1,0 @@
-import SwiftUI
-
-@main
-struct FaceOverlayApp: App {
-    var body: some Scene {
-        WindowGroup { CameraScreen() }
-    }
-}

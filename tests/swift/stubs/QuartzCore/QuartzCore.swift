@@ -1,0 +1,5 @@
+@_exported import CoreGraphics
+
+open class CALayer: NSObject {
+    open var bounds = CGRect.zero
+}
