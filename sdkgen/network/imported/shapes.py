@@ -17,6 +17,9 @@ from sdkgen.network.imported.builder import FROM_PLANES, TO_PLANES, Builder, Uns
 from sdkgen.tflite.constants import LARGEST
 from sdkgen.tflite.graph import DamagedError, Operation
 
+_LARGEST_MATRIX = 1 << 22
+"""The most elements of a matrix that resizes: from 2,048 pixels to as many."""
+
 
 def pad(builder: Builder, operation: Operation) -> None:
     """Add PAD, or PADV2 with its value."""
@@ -200,7 +203,7 @@ class Interpolate(nn.Module):
 
 def _interpolation(side: int, wanted: int) -> NDArray[np.float32]:
     """Return the matrix (wanted, side) of each old pixel's share in each new one."""
-    if side * wanted > LARGEST:
+    if side * wanted > _LARGEST_MATRIX:
         raise DamagedError(f"a side of {side} pixels is resized to {wanted}")
     at = np.arange(wanted, dtype=np.float32) * np.float32(side / wanted)
     low = np.minimum(np.floor(at).astype(int), side - 1)
