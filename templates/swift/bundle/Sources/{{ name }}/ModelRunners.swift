@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import CoreML
 
 /// Which runtimes this package has. Packages that also ship Core AI models have another file in this one's place.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Sums the texels in the cells of a grid over a picture, three channels each, row by row of the buffer.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// How large pictures become the models' small inputs.
 public enum Sampling: String, Sendable, Hashable, CaseIterable {
     /// Where a picture is reduced by more than 1.5, the mean of all pixels that one of the input covers: the noise of the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What is used of Core AI, and where it is documented: AIModel, InferenceFunction, InferenceValue, NDArray and
 // SpecializationOptions in developer.apple.com/documentation/coreai; the layout of arrays and the use of descriptors also
 // in github.com/apple/coreai-models, swift/Sources/CoreAIShared/Runtime/NDArray+Helpers.swift.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 /// What the landmark model found in a crop.
 struct Sighting: Sendable {
     let crop: RotatedRect

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 import Foundation
 
 /// Makes a smaller picture of the part that a region needs: the means of blocks of texels, turned upright.
