@@ -31,9 +31,8 @@ class LibrariesError(SdkgenError):
 
 
 class MavenSpec(Strict):
-    """Where the AARs are."""
+    """The AARs' coordinates."""
 
-    url: str
     group: str
     version: str
     artifacts: tuple[str, ...]
@@ -113,16 +112,16 @@ def _fetch(maven: MavenSpec, artifact: str) -> bytes:
             work.write_text(json.dumps(_hashes() | {coordinates: known}, indent=1, sort_keys=True) + "\n")
 
     def keep(target: Path) -> None:
-        (target / "aar").write_bytes(data or _verify(_download(maven, artifact), coordinates, known, _base(maven)))
+        (target / "aar").write_bytes(data or _verify(_download(maven, artifact), coordinates, known))
 
     return (cache.make("maven", sha256_json([coordinates, known]), keep) / "aar").read_bytes()
 
 
-def _verify(data: bytes, coordinates: str, known: str, place: str) -> bytes:
+def _verify(data: bytes, coordinates: str, known: str) -> bytes:
     if (found := sha256_bytes(data)) != known:
         raise LibrariesError(
             f"{coordinates} is not what it was: its sha256 is {found}, and was {known}",
-            context=place,
+            context=os.environ.get("SDKGEN_MAVEN") or "Gradle's cache",
             hint=f"A release never changes: ask who changed it. To take it all the same, remove {_hash_file()}.",
             reference="litert-changed",
         )
@@ -130,8 +129,20 @@ def _verify(data: bytes, coordinates: str, known: str, place: str) -> bytes:
 
 
 def _download(maven: MavenSpec, artifact: str) -> bytes:
-    address = f"{_base(maven).rstrip('/')}/{place_of(maven, artifact)}"
+    """Return an AAR from ``SDKGEN_MAVEN``, or from what Gradle has fetched on this machine."""
     coordinates = f"{maven.group}:{artifact}:{maven.version}"
+    if not (base := os.environ.get("SDKGEN_MAVEN")):
+        gradle = Path(os.environ.get("GRADLE_USER_HOME") or Path.home() / ".gradle") / "caches/modules-2/files-2.1"
+        folder = gradle / maven.group / artifact / maven.version
+        if found := sorted(folder.glob(f"*/{artifact}-{maven.version}.aar")):
+            return found[0].read_bytes()
+        raise LibrariesError(
+            f"LiteRT's Android library {coordinates} is not on this machine",
+            context=str(folder),
+            hint="Let SDKGEN_MAVEN hold the address of Google's Maven repository (in Gradle: google()), or name a mirror "
+            f"or a folder in which it lies as {place_of(maven, artifact)}. What Gradle has fetched is found without.",
+        )
+    address = f"{base.rstrip('/')}/{place_of(maven, artifact)}"
     try:
         if "://" not in address:
             return Path(address).read_bytes()
@@ -162,12 +173,8 @@ def _unpack(maven: MavenSpec, archives: list[bytes], abi: str, target: Path) -> 
         except zipfile.BadZipFile as error:
             coordinates = f"{maven.group}:{artifact}:{maven.version}"
             raise LibrariesError(
-                f"{coordinates} is no AAR", context=_base(maven), hint="Check SDKGEN_MAVEN."
+                f"{coordinates} is no AAR", context=str(target), hint="Check what SDKGEN_MAVEN names."
             ) from error
-
-
-def _base(maven: MavenSpec) -> str:
-    return os.environ.get("SDKGEN_MAVEN") or maven.url
 
 
 def _hash_file() -> Path:

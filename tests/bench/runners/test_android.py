@@ -157,3 +157,20 @@ def test_all_that_is_missing_is_told_at_once(tmp_path: Path, monkeypatch: pytest
     ):  # fmt: skip
         assert words in said
     assert platform.machine()
+
+
+@pytest.mark.usefixtures("empty_cache")
+def test_what_gradle_has_fetched_is_taken_and_otherwise_the_variable_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, library: bytes
+) -> None:
+    monkeypatch.delenv("SDKGEN_MAVEN", raising=False)
+    monkeypatch.setenv("GRADLE_USER_HOME", str(tmp_path / "gradle"))
+    with pytest.raises(LibrariesError, match="SDKGEN_MAVEN"):
+        runner_files(target_of("android", "x86_64"))
+    root = publish(tmp_path / "maven", {"jni/x86_64/libLiteRt.so": library})
+    for artifact in TARGETS.maven.artifacts:
+        place = Path(place_of(TARGETS.maven, artifact))
+        folder = tmp_path / "gradle/caches/modules-2/files-2.1" / TARGETS.maven.group / artifact / TARGETS.maven.version
+        (folder / "0123").mkdir(parents=True)
+        (root / place).rename(folder / "0123" / place.name)
+    assert "libLiteRt.so" in runner_files(target_of("android", "x86_64"))
