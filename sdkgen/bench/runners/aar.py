@@ -139,7 +139,7 @@ def _download(maven: MavenSpec, artifact: str) -> bytes:
         raise LibrariesError(
             f"LiteRT's Android library {coordinates} is not on this machine",
             context=str(folder),
-            hint="Let SDKGEN_MAVEN hold the address of Google's Maven repository (in Gradle: google()), or name a mirror "
+            hint="Let SDKGEN_MAVEN hold the address of Google's Maven repository (Gradle's google()), or name a mirror "
             f"or a folder in which it lies as {place_of(maven, artifact)}. What Gradle has fetched is found without.",
         )
     address = f"{base.rstrip('/')}/{place_of(maven, artifact)}"
