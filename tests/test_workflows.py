@@ -32,3 +32,12 @@ def test_sessions_and_options_exist(path: Path) -> None:
         import_module(f"sdkgen.commands.{name}").register(app)
         known = {flag for option in get_command(app).params for flag in option.opts}
         assert {word for word in words if word.startswith("--")} <= known, line
+
+
+def test_what_has_not_been_run_names_who_will() -> None:
+    jobs = {path.stem: set(re.findall(r"^  ([a-z-]+):$", path.read_text(), re.MULTILINE)) for path in WORKFLOWS}
+    page = (TOP / "docs" / "not-yet-run.md").read_text()
+    for row in [line for line in page.splitlines() if line.startswith("| ")][2:]:
+        cells = row.strip("| ").split(" | ")
+        assert len(cells) == 4, row
+        assert all(job in jobs[workflow] for workflow, job in re.findall(r"`([a-z]+)/([a-z-]+)`", cells[3])), row
