@@ -21,6 +21,7 @@ from sdkgen.backends.mil.package import read
 from sdkgen.backends.torch_backend import TorchBackend
 from sdkgen.convert import coreml
 from sdkgen.convert.coreml.compress import clusters
+from sdkgen.convert.coreml.graph import export_graph
 from sdkgen.convert.coreml.tools import coremltools
 from sdkgen.detection.blend import overlap
 from sdkgen.detection.layout import split
@@ -280,21 +281,31 @@ def test_unknown_number_of_bits_is_refused(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_network_of_another_build_is_refused(tmp_path: Path) -> None:
-    """The first parametric layer takes the scale; a network with another layer in front of it must not pass."""
+class Preceded(nn.Module):
+    """A network behind a parametric layer that does nothing, and that may answer otherwise each time."""
 
-    class Doubled(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            self.unused = nn.Conv2d(3, 3, 1)
-            self.inner = network("face-landmark")
+    def __init__(self, drift: float) -> None:
+        super().__init__()
+        self.unused = nn.Conv2d(3, 3, 1)
+        self.inner = network("face-landmark")
+        self.drift = drift
 
-        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
-            outputs: tuple[torch.Tensor, ...] = self.inner(x)
-            return outputs
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        outputs: tuple[torch.Tensor, ...] = self.inner(x)
+        return (outputs[0] + self.drift * torch.rand(1), *outputs[1:])
 
+
+def test_where_the_scale_cannot_be_folded_the_image_is_scaled() -> None:
+    """The first parametric layer takes the scale, unless it is not the first to see the image."""
+    spec = load_model("face-landmark")
+    graph = export_graph(Preceded(0).eval(), spec, layout="joined", image_input=True)
+    assert graph.scale == spec.input.scale
+    assert export_graph(network("face-landmark"), spec, layout="joined", image_input=True).scale == 1
+
+
+def test_a_graph_that_computes_something_else_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConvertError, match="landmarks"):
-        coreml.convert(Doubled().eval(), load_model("face-landmark"), tmp_path / "x.mlpackage")
+        coreml.convert(Preceded(100).eval(), load_model("face-landmark"), tmp_path / "x.mlpackage")
 
 
 def test_operation_that_core_ml_lacks_is_named(tmp_path: Path) -> None:

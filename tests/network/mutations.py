@@ -91,7 +91,8 @@ def mutate(data: bytes, numbers: np.random.Generator) -> bytes:
 
 def run(files: dict[str, bytes], count: int, seed: int, processes: int = 1) -> tuple[Counter[str], list[str]]:
     """Import ``count`` mutations; return how many ended how, and what must not have happened, with its seed."""
-    context = multiprocessing.get_context("fork")
+    # Not by forking this process, whose threads (torch's, JAX's) a fork does not take along.
+    context = multiprocessing.get_context("forkserver")
     shares = [range(seed + i, seed + count, processes) for i in range(processes)]
     with context.Pool(processes) as pool:
         parts = pool.starmap(_run_share, [(files, share) for share in shares])

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-import multiprocessing
 from pathlib import Path
 from typing import Any
 
@@ -15,41 +12,11 @@ from sdkgen.errors import ConvertError
 from sdkgen.network.imported import OPERATIONS, import_graph
 from tests.convert.lint import cases
 from tests.convert.tiny import Tiny
-from tests.network.importing import difference, open_reference, run_imported, run_reference
+from tests.network.importing import difference, run_imported, run_reference_apart
 
 CLOSE = 1e-5
 TYPED = {"bad-tflite", "unknown-operation", "not-float", "custom-operation"}
 NAMES = sorted(set(OPERATIONS) - {"DEQUANTIZE", "DENSIFY"})
-
-
-def _inputs(interpreter: Any) -> list[Any]:
-    numbers = np.random.default_rng(5)
-    return [numbers.normal(size=d["shape"]).astype(np.float32) * 2 for d in interpreter.get_input_details()]
-
-
-def _ask_apart(path: Path) -> tuple[list[Any], list[Any]] | None:
-    """Return inputs and what LiteRT makes of them; None if it refuses the file, or dies of it."""
-
-    def ask() -> None:
-        reference = open_reference(path)
-        inputs = _inputs(reference)
-        sender.send((inputs, run_reference(reference, inputs)))
-
-    context = multiprocessing.get_context("fork")
-    receiver, sender = context.Pipe(duplex=False)
-    child = context.Process(target=ask)
-    with contextlib.redirect_stderr(io.StringIO()):
-        child.start()
-    sender.close()
-    try:
-        told: tuple[list[Any], list[Any]] = receiver.recv()
-    except EOFError:
-        return None
-    else:
-        return told
-    finally:
-        receiver.close()
-        child.join()
 
 
 def _agree(path: Path) -> bool:
@@ -60,7 +27,7 @@ def _agree(path: Path) -> bool:
         if error.reference not in TYPED:
             raise
         return False
-    told = _ask_apart(path)
+    told = run_reference_apart(path)
     if told is None:
         return False  # LiteRT knows no such form, and the importer is free to give it a meaning
     inputs, expected = told
