@@ -15,20 +15,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from sdkgen.bench.devices import state
-from sdkgen.bench.errors import DeviceBusy, DeviceError
+from sdkgen.bench.errors import DeviceBusy, DeviceError, DeviceFull
 from sdkgen.bench.sessions.workspace import Workspace
 from sdkgen.errors import SdkgenError
 from sdkgen.files import unwritable
 
 LEASE_MINUTES = 5
-_NO_LOCKS, _BUSY = 3, 4
+_NO_LOCKS, _BUSY, _FULL = 3, 4, 5
 _RELEASE = "[ -f undo ] && sh undo; rm -f undo lease owner"
 _END = "kill -9 -$(cat holder 2>/dev/null) 2>/dev/null; rm -f holder"
 
 
 @contextmanager
 def hold_device(workspace: Workspace) -> Iterator[None]:
-    """Hold the device during the block; raises ``DeviceBusy`` if another owner has it, and says who.
+    """Hold the device during the block; raises ``DeviceBusy`` if another owner has it, ``DeviceFull`` if it is full.
 
     A device without flock is held by the lock on this machine alone, and so is this machine itself.
     """
@@ -42,6 +42,12 @@ def hold_device(workspace: Workspace) -> Iterator[None]:
             f"the device is in use by {holder}",
             context=workspace.transport.serial,
             hint=f"Wait until that is done; a bench that was killed gives it up after {LEASE_MINUTES} minutes.",
+        )
+    if done.exit_code == _FULL:
+        raise DeviceFull(
+            "no space is left on the device, not even for the name of its owner",
+            context=workspace.transport.serial,
+            hint="Free some in /data.",
         )
     if done.exit_code not in (0, _NO_LOCKS):
         raise DeviceError(
@@ -61,7 +67,8 @@ def hold_device(workspace: Workspace) -> Iterator[None]:
 def _acquire(root: str, owner: str, token: str) -> str:
     """Return the command that starts the holder, after ending one that this owner left behind.
 
-    Exits 0 with the lock held, 4 with the other owner's line where it is taken, 3 where the device has no flock.
+    Exits 0 with the lock held, 4 with the other owner's line where it is taken, 3 where the device has no flock, 5
+    where nothing can be written to it.
     """
     fresh = f'[ -n "$(find lease -mmin -{LEASE_MINUTES} 2>/dev/null)" ]'
     holder = (
@@ -83,6 +90,8 @@ while [ $i -lt 50 ]; do
   sleep 0.1
   i=$((i + 1))
 done
+if [ -z "$token" ] && ! {{ echo probe >probe; }} 2>/dev/null; then rm -f probe; exit {_FULL}; fi
+rm -f probe
 echo "$token $who"
 exit {_BUSY}
 """
