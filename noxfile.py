@@ -22,6 +22,15 @@ ROOT = Path(__file__).parent
 os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 CONSTRAINTS = ("-c", str(ROOT / "constraints.txt"))
 DEV = ("-e", ".[dev]")
+HAND_WRITTEN = (
+    "blazeface-front",
+    "blazeface-back",
+    "blazeface-full-range",
+    "blazeface-paper",
+    "face-landmark",
+    "mobilenetv2-ssd",
+)
+"""The models whose networks are written by hand; the others are imported, graph by graph."""
 
 
 def install(session: nox.Session, *packages: str) -> None:
@@ -124,13 +133,26 @@ def golden(session: nox.Session) -> None:
 
 @nox.session(python=PYTHON)
 def parity(session: nox.Session) -> None:
-    """Hold every artifact to the network on what runs anywhere: LiteRT's CPU, ONNX Runtime, Core ML, Core AI."""
+    """Hold artifacts to the network on what runs anywhere: LiteRT's CPU, ONNX Runtime, Core ML, Core AI."""
+    _compare(session, [f"--model={name}" for name in (*HAND_WRITTEN, "palm-detection-lite")])
+
+
+@nox.session(name="parity-sweep", python=PYTHON)
+def parity_sweep(session: nox.Session) -> None:
+    """The same for every model, the imported ones too, and on LiteRT's GPU accelerator."""
+    _compare(session, ["--all"])
+    command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+    env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
+    session.run("sdkgen", "parity", "--all", "--backend=litert-gpu", *session.posargs, env=env)
+
+
+def _compare(session: nox.Session, models: list[str]) -> None:
     install(session, *DEV)
     runtimes = ["litert", "onnx", "coreml"]
     if sys.platform == "linux" and platform.machine() == "x86_64":  # where the extra dev has Core AI's packages
         runtimes.append("coreai")
     backends = [f"--backend={name}" for name in runtimes]
-    session.run("sdkgen", "parity", "--all", *backends, *session.posargs, env={"COLUMNS": "120"})
+    session.run("sdkgen", "parity", *models, *backends, *session.posargs, env={"COLUMNS": "120"})
 
 
 @nox.session(name="parity-gpu", python=PYTHON)
@@ -140,7 +162,8 @@ def parity_gpu(session: nox.Session) -> None:
     command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
     session.log("The host's own Vulkan will do" if not command else "Using the Vulkan driver of a Debian 13 root")
     env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
-    session.run("sdkgen", "parity", *(session.posargs or ["--all"]), "--backend=litert-gpu", env=env)
+    models = [f"--model={name}" for name in HAND_WRITTEN]
+    session.run("sdkgen", "parity", *(session.posargs or models), "--backend=litert-gpu", env=env)
     session.run("pytest", "-m", "vulkan", env=env)
 
 
