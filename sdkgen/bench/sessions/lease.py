@@ -73,7 +73,8 @@ def _acquire(root: str, owner: str, token: str) -> str:
     fresh = f'[ -n "$(find lease -mmin -{LEASE_MINUTES} 2>/dev/null)" ]'
     holder = (
         f"flock -n 9 || exit 1; echo $$ >holder; {{ {_RELEASE}; }} 2>/dev/null; touch lease; "
-        f"echo {token} {shlex.quote(owner)} >owner; while {fresh}; do sleep 5; done; {_RELEASE} holder"
+        f"echo {token} {shlex.quote(owner)} >owner || {{ rm -f lease owner holder; exit 1; }}; "
+        f"while {fresh}; do sleep 5; done; {_RELEASE} holder"
     )
     mine = shlex.quote(owner)
     return f"""

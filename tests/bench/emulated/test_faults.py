@@ -169,7 +169,9 @@ def test_a_property_full_of_escape_codes_and_html(twin: Device, way: str, run: R
 
 
 def test_a_frozen_device_does_not_hide_the_others(maple: Device, twin: Device, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(survey, "identify", lambda phone: phone.shell("true", timeout=2) and identify(phone))
+    monkeypatch.setattr(
+        survey, "identify", lambda phone, **more: phone.shell("true", timeout=2) and identify(phone, **more)
+    )
     process = daemon(twin)
     os.kill(process, signal.SIGSTOP)
     try:
