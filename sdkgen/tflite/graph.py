@@ -114,7 +114,8 @@ class Operation:
         """The attributes of a composite or the options of a custom operation, where they are a FlexBuffer map."""
         from flatbuffers import flexbuffers
 
-        raw = self.custom_options if self.kind == "CUSTOM" else bytes(self.option("compositeAttributes") or b"")
+        stored = self.custom_options if self.kind == "CUSTOM" else self.option("compositeAttributes")
+        raw = bytes(stored) if isinstance(stored, (bytes, np.ndarray)) else b""
         try:
             value = flexbuffers.Loads(bytearray(raw)) if raw else {}
         except Exception:

@@ -15,6 +15,7 @@ from sdkgen.errors import ConvertError, UsageError
 from sdkgen.spec.registry import load_model
 from sdkgen.tflite import flatbuffer
 from sdkgen.weights import fetch
+from tests.convert.lint import cases
 from tests.convert.tiny import Tiny, convolution
 
 BOTH = {LEGACY, ML_DRIFT}
@@ -433,3 +434,12 @@ def test_a_model_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(b"PK")
     with pytest.raises(ConvertError, match=r"not a \.tflite file"):
         lint(tmp_path / "m.tflite")
+
+
+@pytest.mark.parametrize("name", cases.CRASHING)
+def test_the_attributes_of_composites_are_read(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "m.tflite"
+    path.write_bytes(cases.taken(name).data)
+    composite = lint(path).graphs[0].operations[0]
+    assert composite.answer("ML Drift") == "unknown"
+    assert "has been seen to crash" in next(f.message for f in composite.findings if f.target == "ML Drift")
