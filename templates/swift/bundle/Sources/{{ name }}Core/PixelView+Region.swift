@@ -18,17 +18,18 @@ extension PixelView {
         }
         let columns = pixels(stored.minX, stored.maxX, width)
         let rows = pixels(stored.minY, stored.maxY, height)
-        let bytesAcross = format.isPlanar ? format.bytesPerSample : 4
+        let bytesAcross = format.isBiPlanar ? format.bytesPerSample : 4
         let view = try PixelView(
             format: format, width: columns.count, height: rows.count,
             first: Plane(
                 base: first.base + rows.lowerBound * first.bytesPerRow + columns.lowerBound * bytesAcross,
                 bytesPerRow: first.bytesPerRow),
-            chroma: format.isPlanar
+            chroma: format.isBiPlanar
                 ? Plane(
                     base: second.base + rows.lowerBound / 2 * second.bytesPerRow
                         + columns.lowerBound * format.bytesPerSample,
-                    bytesPerRow: second.bytesPerRow) : nil)
+                    bytesPerRow: second.bytesPerRow) : nil,
+            matrix: matrix)
         let taken = CGRect(
             x: CGFloat(columns.lowerBound) / CGFloat(width), y: CGFloat(rows.lowerBound) / CGFloat(height),
             width: CGFloat(columns.count) / CGFloat(width), height: CGFloat(rows.count) / CGFloat(height))
@@ -40,15 +41,6 @@ extension PixelView {
                 x: upright.minX * CGFloat(size.width), y: upright.minY * CGFloat(size.height),
                 width: upright.width * CGFloat(size.width), height: upright.height * CGFloat(size.height))
         )
-    }
-}
-
-extension PixelView.Format {
-    fileprivate var isPlanar: Bool {
-        switch self {
-        case .bgra, .rgba: return false
-        case .biPlanar, .biPlanar10: return true
-        }
     }
 }
 
