@@ -39,6 +39,11 @@ def install(session: nox.Session, *packages: str) -> None:
         session.install(*packages, *CONSTRAINTS)
 
 
+def find_gpu_python(session: nox.Session) -> str:
+    """Return the command for SDKGEN_GPU_PYTHON: empty where the host's own Vulkan will do."""
+    return str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+
+
 @nox.session(python=PYTHON)
 def lint(session: nox.Session) -> None:
     """Check style and formatting, and GitHub's workflows."""
@@ -141,7 +146,7 @@ def parity(session: nox.Session) -> None:
 def parity_sweep(session: nox.Session) -> None:
     """The same for every model, the imported ones too, and on LiteRT's GPU accelerator."""
     _compare(session, ["--all"])
-    command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+    command = find_gpu_python(session)
     env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
     session.run("sdkgen", "parity", "--all", "--backend=litert-gpu", *session.posargs, env=env)
 
@@ -159,7 +164,7 @@ def _compare(session: nox.Session, models: list[str]) -> None:
 def parity_gpu(session: nox.Session) -> None:
     """Hold the .tflite files to the network on LiteRT's GPU accelerator, on software Vulkan if need be."""
     install(session, *DEV)
-    command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+    command = find_gpu_python(session)
     session.log("The host's own Vulkan will do" if not command else "Using the Vulkan driver of a Debian 13 root")
     env = {"SDKGEN_GPU_PYTHON": command, "COLUMNS": "120"}
     models = [f"--model={name}" for name in HAND_WRITTEN]
@@ -171,7 +176,7 @@ def parity_gpu(session: nox.Session) -> None:
 def lint_sweep(session: nox.Session) -> None:
     """Ask LiteRT's GPU accelerator about every hand-made file and public model; downloads 0.7 GB once."""
     install(session, *DEV)
-    command = str(session.run("python", "-m", "tests.gpu", silent=True, stderr=None) or "").strip()
+    command = find_gpu_python(session)
     session.run("pytest", "-s", "-m", "sweep", *session.posargs, env={"SDKGEN_GPU_PYTHON": command})
 
 

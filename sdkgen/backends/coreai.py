@@ -10,12 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import re
-import shlex
-import subprocess
-import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sdkgen.artifact import TensorRecord
+from sdkgen.backends.process import WorkerProcess
 from sdkgen.detection.types import Array, RawOutputs
 from sdkgen.errors import BackendError, MissingExtraError
 from sdkgen.files import sha256_bytes
@@ -64,6 +60,11 @@ class Function:
     inputs: tuple[TensorRecord, ...]
     outputs: tuple[TensorRecord, ...]
     operations: tuple[Operation, ...]
+
+    @property
+    def work(self) -> list[Operation]:
+        """The operations that compute something."""
+        return [operation for operation in self.operations if operation.name not in ("constant", "output")]
 
 
 def describe(path: Path) -> list[Function]:
@@ -138,14 +139,7 @@ class _Worker:
 
     def __init__(self, verb: str, path: Path) -> None:
         self._path = path
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        command = shlex.split(os.environ.get("SDKGEN_COREAI_PYTHON", "")) or [sys.executable]
-        self._process = subprocess.Popen(
-            [*command, "-P", "-c", _WORKER.read_text(), verb, str(path)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-        )
+        self._process = WorkerProcess(_WORKER, "SDKGEN_COREAI_PYTHON", ["-P"], [verb, str(path)])
         try:
             self.about: dict[str, Any] = json.loads(self._line())
             if self.about.get("missing"):
@@ -157,7 +151,6 @@ class _Worker:
             raise
 
     def send(self, data: bytes) -> None:
-        assert self._process.stdin is not None  # noqa: S101
         try:
             self._process.stdin.write(data)
             self._process.stdin.flush()
@@ -165,7 +158,6 @@ class _Worker:
             raise self._end() from error
 
     def receive(self, count: int) -> bytes:
-        assert self._process.stdout is not None  # noqa: S101
         data = self._process.stdout.read(count)
         if len(data) != count:
             raise self._end()
@@ -173,19 +165,9 @@ class _Worker:
 
     def close(self) -> None:
         """End the process."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    stream.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        self._process.close()
 
     def _line(self) -> bytes:
-        assert self._process.stdout is not None  # noqa: S101
         line = self._process.stdout.readline()
         if not line:
             raise self._end()
@@ -193,8 +175,7 @@ class _Worker:
 
     def _end(self) -> BackendError:
         code = self._process.wait()
-        self._log.seek(0)
-        lines = self._log.read().decode(errors="replace").strip().splitlines()
+        lines = self._process.log.strip().splitlines()
         why = f"it was ended by signal {-code}" if code < 0 else lines[-1] if lines else f"it exited with {code}"
         return BackendError(
             f"Core AI's runtime ended over the asset: {why}",

@@ -8,18 +8,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import re
 import select
-import shlex
 import struct
-import subprocess
-import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from sdkgen.backends.process import find_adapter, start_on_gpu
 from sdkgen.detection.types import Array, RawOutputs
 from sdkgen.errors import BackendError, RuntimeMissingError
 from sdkgen.spec.model import ModelSpec
@@ -47,17 +43,7 @@ class LiteRtGpuBackend:
         run on the GPU.
         """
         self._runs = False
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        command = shlex.split(os.environ.get("SDKGEN_GPU_PYTHON", "")) or [sys.executable]
-        environment = {"XDG_RUNTIME_DIR": tempfile.gettempdir()} | os.environ
-        self._process = subprocess.Popen(
-            [*command, "-c", _WORKER.read_text()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=environment,
-            bufsize=0,
-        )
+        self._process = start_on_gpu(_WORKER, buffered=False)
         model = path.read_bytes()
         try:
             self._send(struct.pack("<QQ", len(model), enforce_f32) + model)
@@ -72,7 +58,7 @@ class LiteRtGpuBackend:
         self._outputs = [(released.get(o["name"], o["name"]), tuple(o["shape"])) for o in answer["outputs"]]
         self._spec = spec.input
         self._takes_bytes = bool(answer["takes_bytes"])
-        self.adapter = self._adapter() or "unknown GPU"
+        self.adapter = find_adapter(self._process.log) or "unknown GPU"
 
     def run(self, image: Array) -> RawOutputs:
         """Return the outputs for one input; see ``Backend.run``."""
@@ -85,18 +71,9 @@ class LiteRtGpuBackend:
 
     def close(self) -> None:
         """End the process."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        self._process.close()
 
     def _send(self, data: bytes) -> None:
-        assert self._process.stdin is not None  # noqa: S101
         view = memoryview(data)
         try:
             while view:
@@ -105,7 +82,6 @@ class LiteRtGpuBackend:
             raise self._refusal("the process ended") from error
 
     def _receive(self, count: int) -> bytes:
-        assert self._process.stdout is not None  # noqa: S101
         parts: list[bytes] = []
         while count:
             ready, _, _ = select.select([self._process.stdout], [], [], _PATIENCE_S)
@@ -122,20 +98,12 @@ class LiteRtGpuBackend:
             line += self._receive(1)
         return line
 
-    def _words(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode(errors="replace")
-
-    def _adapter(self) -> str | None:
-        found = re.search(r"[Ss]elected adapter:?\s*(.+)", self._words())
-        return found[1].strip() if found else None
-
     def _refusal(self, why: str) -> BackendError:
         # The runtime's own reason stands at the end of one of many lines: "… INTERNAL: No adapters found".
-        words = self._words()
+        words = self._process.log
         reasons = re.findall(rf"(?:{_STATUSES}): ([A-Z][^:\n]+)$", f"{words}\n{why}", re.MULTILINE)
         last = [line for line in words.splitlines() if line.strip() and not line.startswith(("INFO", "I0000"))][-1:]
-        runs = self._runs or (_NOT_WHOLE in why and self._adapter() is not None)
+        runs = self._runs or (_NOT_WHOLE in why and bool(find_adapter(words)))
         why = reasons[-1] if reasons else ": ".join([why.strip(), *last])
         if runs:
             hint = "The command sdkgen lint tells of operations that GPUs do not take."

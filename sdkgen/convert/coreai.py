@@ -92,7 +92,7 @@ def describe(path: Path) -> tuple[dict[str, int], tuple[TensorRecord, ...], tupl
     Raises ``BackendError`` if it is damaged, ``MissingExtraError`` without coreai-core.
     """
     (function,) = (function for function in backend.describe(path) if function.name == ENTRY)
-    ops = Counter(op.name for op in function.operations if op.name not in ("constant", "output"))
+    ops = Counter(op.name for op in function.work)
     return dict(sorted(ops.items())), function.inputs, function.outputs
 
 

@@ -14,14 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sdkgen.detection.types import Roi
+from sdkgen.detection.types import Bytes, Roi
 
 LEAST, MOST = 1.5, 256
 """Texels a pixel along an axis: from above the first averages are taken, up to the second sums fit 16 bits."""
 
 _BITS = 7
 
-Bytes = NDArray[np.uint8]
 Ints = NDArray[np.int64]
 
 

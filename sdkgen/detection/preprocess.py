@@ -14,10 +14,10 @@ from sdkgen.detection import area
 from sdkgen.detection.pixels import Colours
 from sdkgen.detection.roi import letterbox
 from sdkgen.detection.types import Array, Roi, Sampling
+from sdkgen.detection.types import Bytes as Bytes
 from sdkgen.spec.model import InputSpec
 
 Rotation: TypeAlias = Literal[0, 90, 180, 270]
-Bytes: TypeAlias = NDArray[np.uint8]
 
 _FAR = 1e7
 """Pixels: beyond any image all is edge, and so far out float32 would overflow."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from sdkgen.spec.model import DetectionSpec
 
 Array: TypeAlias = NDArray[np.float32]
+Bytes: TypeAlias = NDArray[np.uint8]
 
 Sampling: TypeAlias = Literal["area", "point"]
 """How an image becomes a smaller input: ``point`` is MediaPipe's bilinear sampling of four texels a pixel, ``area``

@@ -83,9 +83,13 @@ class FaceTracker:
     detector_runs: int = 0
     _tracks: list[_Track] = field(default_factory=list)
     _next: int = 1
+    _options: Options = field(init=False)
     _refusals: Refusals = field(init=False)
     _size: tuple[int, int] = (0, 0)
     _seconds: float = -np.inf
+
+    def __post_init__(self) -> None:
+        self._options = self.options or Options.of(self.detector[0].detector)
 
     def update(self, image: Bytes, seconds: float) -> TrackedFrame:
         """Return the faces in the next frame, an upright RGB image (H, W, 3) taken at ``seconds``.
@@ -124,7 +128,7 @@ class FaceTracker:
         rule = self.landmarker[0].landmarker
         height, width = image.shape[:2]
         fresh: list[_Track] = []
-        for found in detect(image, backend, spec, self.options):
+        for found in detect(image, backend, spec, self._options):
             roi = detection_roi(found, width, height, rule.detection_roi)
             if all(similarity(roi, other.roi) <= rule.association_iou for other in (*self._tracks, *fresh)):
                 fresh.append(_Track(0, found.score, roi))
@@ -165,8 +169,7 @@ class FaceTracker:
     def _look(self, crop: Roi, image: Bytes) -> Sighting | None:
         """Run the landmark model on a region of the image."""
         spec, backend = self.landmarker
-        options = self.options or Options.of(self.detector[0].detector)
-        found = find_landmarks(image, crop, backend, spec, options.sampling)
+        found = find_landmarks(image, crop, backend, spec, self._options.sampling)
         if found is None:
             return None
         return Sighting(found, crop, landmark_roi(found.points, spec.landmarker.landmark_roi))

@@ -41,11 +41,6 @@ class Interval:
     high: float | None = None
 
 
-def median_of_medians(sessions: Sequence[Times]) -> Interval:
-    """Return the median of the sessions' medians with its bootstrap interval; each session needs a sample."""
-    return interval_of(session_medians(sessions))
-
-
 def session_medians(sessions: Sequence[Times]) -> list[float]:
     """Return each session's median."""
     if len({len(session) for session in sessions}) == 1:

@@ -15,6 +15,9 @@ Check: TypeAlias = Callable[[Operation], None]
 ACTIVATIONS = ("none", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT")
 """Fused activations by their number in the schema; SIGN_BIT has no kernel on a GPU."""
 
+IMAGE_RANK = 4
+"""The axes of an image, (N, H, W, C): the most that many kernels of ML Drift take."""
+
 _SIGN_BIT = ACTIVATIONS.index("SIGN_BIT")
 _LARGEST_RANK = 5
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from sdkgen.convert.lint.checks import (
+    IMAGE_RANK,
     Check,
     Doubt,
     activation,
@@ -20,7 +21,6 @@ from sdkgen.convert.lint.checks import (
 )
 from sdkgen.tflite.graph import Operation
 
-_BHWC = 4
 _REFLECT = 0
 _FLOATS = ("float16", "float32")
 _SIZES = {"float64": 8, "int64": 8, "uint64": 8, "complex64": 8, "float32": 4, "int32": 4, "uint32": 4,
@@ -48,7 +48,7 @@ def _add_or_multiply(operation: Operation, *, enhanced: bool) -> None:
     first, second = operand(operation, 0).shape, operand(operation, 1).shape
     longer, shorter = sorted((first, second), key=len, reverse=True)
     if len(shorter) > 1 and len(longer) != len(shorter):
-        simple = len(longer) == _BHWC and (
+        simple = len(longer) == IMAGE_RANK and (
             (len(shorter) == 3 and longer[0] == 1)
             or (longer[0] == 1 and shorter == (1, 1))
             or (len(shorter) == 2 and shorter == (longer[0], longer[3]))
@@ -84,7 +84,7 @@ def _depthwise(operation: Operation) -> None:
     _convolution(operation)
     source, weights, result = operand(operation, 0), operand(operation, 1), operation.outputs[0]
     for what, tensor in (("the input", source), ("the weights", weights), ("the result", result)):
-        if tensor.rank != _BHWC:
+        if tensor.rank != IMAGE_RANK:
             refuse("convolution-shapes", f"{what} has {tensor.rank} axes, not four")
     if source.shape[0] != result.shape[0]:
         refuse("convolution-shapes", "the batch changes")
@@ -125,7 +125,7 @@ def _one_hot(operation: Operation) -> None:
     axis = operation.option("axis")
     if axis != -1 and (not indices.shape or axis != indices.shape[-1]):
         refuse("one-hot", f"it spreads along axis {axis}, not along the last")
-    inner = indices.shape[1 if indices.rank >= _BHWC else 0 : -1]
+    inner = indices.shape[1 if indices.rank >= IMAGE_RANK else 0 : -1]
     if any(side != 1 for side in inner):
         refuse("one-hot", f"the indices have the shape {text(indices.shape)}: only batch and channels may exceed 1")
     if not (on.constant and off.constant) or max(on.rank, off.rank) > 1 or max(on.size, off.size) > 1:
@@ -159,7 +159,7 @@ def _select(operation: Operation) -> None:
 def _resampler(operation: Operation) -> None:
     count(operation, computed=2, results=1)
     source, warp = operand(operation, 0).shape, operand(operation, 1).shape
-    if len(source) != _BHWC or len(warp) != _BHWC or source[0] != warp[0] or warp[3] < 2:
+    if len(source) != IMAGE_RANK or len(warp) != IMAGE_RANK or source[0] != warp[0] or warp[3] < 2:
         refuse("operand-shapes", f"it warps {text(source)} by {text(warp)}")
 
 
@@ -273,7 +273,7 @@ def _slice(operation: Operation) -> None:
 
 
 def _slice_rank(operation: Operation) -> None:
-    if (rank := operand(operation, 0).rank) not in (3, _BHWC):
+    if (rank := operand(operation, 0).rank) not in (3, IMAGE_RANK):
         refuse("slice-rank", f"the input has {rank} axes, neither three nor four")
 
 

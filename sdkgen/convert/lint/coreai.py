@@ -22,7 +22,6 @@ GPU, NEURAL_ENGINE = "GPU", "Neural Engine"
 TARGETS = (GPU, NEURAL_ENGINE)
 
 _MAXIMUM_RANK = 5
-_NO_OPERATIONS = ("constant", "output")
 _SOURCE = "apple/coreai-models, rules for the Neural Engine"
 
 
@@ -40,7 +39,6 @@ def lint(path: Path) -> LintReport:
 
 
 def _judge_function(function: Function) -> GraphVerdict:
-    operations = [operation for operation in function.operations if operation.name not in _NO_OPERATIONS]
     constants = {n for operation in function.operations if operation.name == "constant" for n in operation.outputs}
     verdicts = [
         OperationVerdict(
@@ -52,14 +50,14 @@ def _judge_function(function: Function) -> GraphVerdict:
             inputs=tuple(number for number in operation.inputs if number not in constants),
             outputs=operation.outputs,
         )
-        for index, operation in enumerate(operations)
+        for index, operation in enumerate(function.work)
     ]
     return GraphVerdict(
         name=function.name,
         signatures=(),
         operations=tuple(verdicts),
         placements=tuple(place(verdicts, target, all_parts=True) for target in TARGETS),
-        dtypes=dict(Counter(dtype for operation in operations for dtype in operation.dtypes).most_common()),
+        dtypes=dict(Counter(dtype for operation in function.work for dtype in operation.dtypes).most_common()),
     )
 
 

@@ -13,6 +13,7 @@ from functools import partial
 
 from sdkgen.convert.lint import common
 from sdkgen.convert.lint.checks import (
+    IMAGE_RANK,
     Check,
     Doubt,
     activation,
@@ -74,12 +75,6 @@ WITNESS = "2.3.0"
 """The version of LiteRT whose accelerator the tests ask; where it and the source differ, its answer counts."""
 
 
-_LARGEST_RANK = 4
-
-
-_WITH_BATCH = 4
-
-
 @dataclass(frozen=True)
 class Kernel:
     """How the delegate checks an operation: the highest version, its own checks, and whether the common ones apply."""
@@ -118,7 +113,7 @@ def _check_tensors(operation: Operation) -> None:
     makes |= _TYPES_SET_AT_LOAD if operation.kind in ("DEQUANTIZE", "ONE_HOT") else set()
     for tensors, allowed in ((operation.present, takes), (operation.outputs, makes)):
         for tensor in tensors:
-            if tensor.rank > _LARGEST_RANK:
+            if tensor.rank > IMAGE_RANK:
                 refuse("tensor-rank", f"a tensor has {tensor.rank} axes")
             if not tensor.constant and tensor.type not in allowed:
                 refuse("tensor-type", f"a tensor is {tensor.type}")
@@ -218,7 +213,7 @@ def _binary(operation: Operation) -> None:
         elif first.rank != second.rank:
             if not is_broadcastable(first.shape, second.shape):
                 refuse("operand-shapes", f"{text(first.shape)} and {text(second.shape)} cannot be combined")
-            if not all(0 < tensor.rank <= _LARGEST_RANK for tensor in (first, second, *operation.outputs)):
+            if not all(0 < tensor.rank <= IMAGE_RANK for tensor in (first, second, *operation.outputs)):
                 refuse("tensor-rank", "an operand to be broadcast has no axis or more than four")
         values(operation, 0, 1)
     else:
@@ -235,7 +230,7 @@ def _constant_operand(tensor: Tensor) -> None:
     if tensor.size == 1:
         if tensor.type not in ("float32", "float16", "int32") and not quantized:
             refuse("weights-type", f"the constant operand is a single {tensor.type}")
-    elif (tensor.type in ("float32", "float16") or quantized) and tensor.rank > _LARGEST_RANK:
+    elif (tensor.type in ("float32", "float16") or quantized) and tensor.rank > IMAGE_RANK:
         refuse("tensor-rank", f"the constant operand has {tensor.rank} axes")
 
 

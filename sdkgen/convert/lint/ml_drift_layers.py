@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sdkgen.convert.lint.checks import (
+    IMAGE_RANK,
     Doubt,
     activation,
     bhwc,
@@ -17,9 +18,6 @@ from sdkgen.convert.lint.checks import (
     values,
 )
 from sdkgen.tflite.graph import Operation, Tensor
-
-_LARGEST_RANK = 4
-_WITH_BATCH = 4
 
 
 def check_matmul(operation: Operation) -> None:
@@ -107,7 +105,7 @@ def check_quantized_matrix(tensor: Tensor) -> None:
         refuse("quantization", f"the weights are {tensor.type} and have no scale")
     if tensor.type not in ("int8", "int4", "int2"):
         refuse("weights-type", f"the weights are stored as {tensor.type}")
-    if tensor.rank not in (2, 4) or (tensor.rank == _WITH_BATCH and tensor.shape[1:3] != (1, 1)):
+    if tensor.rank not in (2, 4) or (tensor.rank == IMAGE_RANK and tensor.shape[1:3] != (1, 1)):
         refuse("weights-shape", f"the weights are stored with the shape {text(tensor.shape)}")
 
 
@@ -205,7 +203,7 @@ def check_transposed_convolution(operation: Operation, source: int) -> None:
 def check_norm(operation: Operation, *, groups: bool = False) -> None:
     """Check a composite that normalises: scale and bias are one number a channel."""
     source = operand(operation, 0)
-    if source.rank > _LARGEST_RANK:
+    if source.rank > IMAGE_RANK:
         refuse("tensor-rank", f"the input has {source.rank} axes")
     for tensor in operation.present[1:]:
         if tensor.rank != 1 or tensor.shape[0] != source.shape[-1]:

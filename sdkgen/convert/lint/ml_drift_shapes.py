@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sdkgen.convert.lint import common
 from sdkgen.convert.lint.checks import (
+    IMAGE_RANK,
     Doubt,
     Refusal,
     axis,
@@ -22,9 +23,6 @@ from sdkgen.convert.lint.checks import (
 )
 from sdkgen.tflite.graph import Operation
 
-_LARGEST_RANK = 4
-_WITH_BATCH = 4
-
 
 def check_argmax(operation: Operation) -> None:
     """Check ARG_MAX: one stored axis."""
@@ -41,7 +39,7 @@ def check_argmax(operation: Operation) -> None:
 def check_broadcast(operation: Operation) -> None:
     """Check STABLEHLO_BROADCAST_IN_DIM."""
     source, result = operand(operation, 0), operation.outputs[0]
-    if not 0 < source.rank < _LARGEST_RANK + 1 or not 0 < result.rank < _LARGEST_RANK + 1:
+    if not 0 < source.rank < IMAGE_RANK + 1 or not 0 < result.rank < IMAGE_RANK + 1:
         refuse("tensor-rank", "an operand has no axis or more than four")
     places = integers(operation, 1, "axes", "the axes")
     if len(set(places)) != len(places) or any(not 0 <= place < result.rank for place in places):
@@ -82,7 +80,7 @@ def check_update_slice(operation: Operation) -> None:
     target, update, start = (operand(operation, slot) for slot in range(3))
     if start.constant:
         refuse("update-slice", "the start is a constant")
-    if any(not 0 < tensor.rank <= _LARGEST_RANK for tensor in (target, update, start, *operation.outputs)):
+    if any(not 0 < tensor.rank <= IMAGE_RANK for tensor in (target, update, start, *operation.outputs)):
         refuse("tensor-rank", "an operand has no axis or more than four")
     if any(a > b for a, b in zip(update.shape, target.shape, strict=True)):
         refuse("update-slice", "the update is larger than what it updates")
@@ -106,7 +104,7 @@ def check_one_hot(operation: Operation) -> None:
     indices, wanted = operand(operation, 0), operation.option("axis")
     if operation.options is not None and wanted != -1 and (not indices.rank or wanted != indices.shape[-1]):
         refuse("one-hot", f"it spreads along axis {wanted}, not along the last")
-    if indices.rank >= _WITH_BATCH and indices.shape[3] != 1:
+    if indices.rank >= IMAGE_RANK and indices.shape[3] != 1:
         refuse("one-hot", f"the indices have {indices.shape[3]} channels")
     value(indices)
 
@@ -176,7 +174,7 @@ def check_slice(operation: Operation) -> None:
     sizes = integers(operation, 2, "slice-range", "the sizes")
     if len(starts) != len(sizes):
         refuse("slice-range", f"{len(starts)} begins and {len(sizes)} sizes")
-    if not 0 < source.rank <= _LARGEST_RANK:
+    if not 0 < source.rank <= IMAGE_RANK:
         refuse("slice-rank", f"the input has {source.rank} axes")
     if len(starts) != source.rank and (source.rank, len(starts)) != (4, 3):
         refuse("slice-range", f"{len(starts)} begins for {source.rank} axes")
@@ -240,7 +238,7 @@ def check_top_k(operation: Operation) -> None:
 def check_transpose(operation: Operation) -> None:
     """Check TRANSPOSE by a stored permutation."""
     check_first(operation)
-    if not 2 <= len(places := integers(operation, 1, "permutation", "the permutation")) <= _LARGEST_RANK:
+    if not 2 <= len(places := integers(operation, 1, "permutation", "the permutation")) <= IMAGE_RANK:
         refuse("permutation", f"it permutes {len(places)} axes")
 
 

@@ -7,18 +7,14 @@ It needs a Vulkan driver that LiteRT takes; ``SDKGEN_GPU_PYTHON`` names the Pyth
 from __future__ import annotations
 
 import json
-import os
 import re
-import shlex
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sdkgen.backends.process import find_adapter, start_on_gpu
 from sdkgen.convert.lint import ml_drift
 from sdkgen.convert.lint.report import LintReport, Testimony
 from sdkgen.convert.lint.witness_worker import HEADER
@@ -46,8 +42,7 @@ class Answer:
     @property
     def adapter(self) -> str:
         """The GPU's name as Vulkan reports it; empty if none was found."""
-        found = re.search(r"[Ss]elected adapter:?\s*(.+)", self.log)
-        return found[1].strip() if found else ""
+        return find_adapter(self.log)
 
     @property
     def is_whole(self) -> bool:
@@ -96,24 +91,13 @@ class Witness:
     """A process that asks LiteRT about one file after another, each in a process of its own."""
 
     def __init__(self) -> None:
-        command = shlex.split(os.environ.get("SDKGEN_GPU_PYTHON", "")) or [sys.executable]
-        environment = {"XDG_RUNTIME_DIR": tempfile.gettempdir()} | os.environ
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        self._process = subprocess.Popen(
-            [*command, "-c", _WORKER.read_text()],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=environment,
-        )
+        self._process = start_on_gpu(_WORKER)
 
     def ask(self, model: bytes, *, run: bool = True, seconds: int = _PATIENCE_S) -> Answer:
         """Return what becomes of the file, whatever it does to the process that loads it.
 
         Raises ``RuntimeMissingError`` if LiteRT or a Vulkan driver that it takes is missing.
         """
-        assert self._process.stdin is not None  # noqa: S101
-        assert self._process.stdout is not None  # noqa: S101
         try:
             self._process.stdin.write(HEADER.pack(len(model), seconds, run) + model)
             self._process.stdin.flush()
@@ -121,8 +105,7 @@ class Witness:
         except BrokenPipeError:
             line = b""
         if not line:
-            self._log.seek(0)
-            last = self._log.read().decode(errors="replace").strip().splitlines()[-1:]
+            last = self._process.log.strip().splitlines()[-1:]
             raise _missing(last[0] if last else "its process ended")
         facts = json.loads(line)
         answer = Answer(facts, facts.pop("log"))
@@ -135,15 +118,7 @@ class Witness:
 
     def close(self) -> None:
         """End the process."""
-        for stream in (self._process.stdin, self._process.stdout):
-            if stream is not None:
-                stream.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._log.close()
+        self._process.close()
 
 
 @contextmanager
